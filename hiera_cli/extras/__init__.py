@@ -1,0 +1,1 @@
+"""Backends and schedulers from optional packages, imported inside functions only."""

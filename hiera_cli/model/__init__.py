@@ -1,0 +1,1 @@
+"""The network: configuration, token order, Hiera and its masked autoencoder."""

@@ -1,0 +1,1 @@
+"""What is done with batches: generators of frozen records."""

@@ -1,0 +1,223 @@
+"""Which frames make up a clip: arithmetic on frame counts and times, nothing else.
+
+The rules are those of SlowFast's test loader, which the Hiera paper's numbers rest on: a clip
+of T frames with stride τ covers τ·T/30 seconds; K clips are spread evenly over the video.
+`dense` lays clips of the same length back to back instead.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from hiera_cli.errors import UsageError
+
+ProtocolName = Literal["fast", "balanced", "paper", "dense"]
+TARGET_FPS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How views are taken from one video.
+
+    Attributes:
+        name: the protocol's name, or `custom` once its numbers were changed.
+        num_clips: clips spread evenly over the video; None for back-to-back windows.
+        num_crops: 1 (center of a 256-pixel short side) or 3 (thirds of a 224-pixel short side),
+            scaled with the model's input size.
+        num_frames: T, frames in a clip.
+        frame_stride: τ, distance of sampled frames at 30 frames per second.
+        hop_seconds: start-to-start distance of back-to-back windows; None: one window length.
+    """
+
+    name: str
+    num_clips: int | None
+    num_crops: int
+    num_frames: int = 16
+    frame_stride: int = 4
+    hop_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.num_clips is not None and self.num_clips < 1:
+            raise UsageError(f"--clips must be at least 1, not {self.num_clips}")
+        if self.num_crops not in (1, 3):
+            raise UsageError(f"--crops must be 1 or 3, not {self.num_crops}")
+        if self.num_frames < 1 or self.frame_stride < 1:
+            raise UsageError("a clip needs at least one frame and a stride of at least one")
+        if self.hop_seconds is not None and not 0.01 <= self.hop_seconds < float("inf"):
+            raise UsageError(f"--hop must be at least 0.01 seconds, not {self.hop_seconds}")
+
+    @property
+    def window_seconds(self) -> float:
+        """Length of a clip in seconds."""
+        return self.num_frames * self.frame_stride / TARGET_FPS
+
+
+PROTOCOLS: dict[ProtocolName, Protocol] = {
+    "fast": Protocol("fast", num_clips=1, num_crops=1),
+    "balanced": Protocol("balanced", num_clips=5, num_crops=1),
+    "paper": Protocol("paper", num_clips=5, num_crops=3),
+    "dense": Protocol("dense", num_clips=None, num_crops=1),
+}
+
+
+def make_protocol(
+    name: ProtocolName,
+    *,
+    clips: int | None = None,
+    crops: int | None = None,
+    hop_seconds: float | None = None,
+    num_frames: int = 16,
+    frame_stride: int = 4,
+) -> Protocol:
+    """A named protocol, with the numbers that the user changed.
+
+    Raises:
+        UsageError: an unknown name, a number out of range, or a hop without `dense`.
+    """
+    if name not in PROTOCOLS:
+        raise UsageError(
+            f"unknown protocol '{name}'", hint=f"choose one of {', '.join(PROTOCOLS)}"
+        )
+    chosen = replace(PROTOCOLS[name], num_frames=num_frames, frame_stride=frame_stride)
+    if clips is not None and clips != chosen.num_clips:
+        chosen = replace(chosen, name="custom", num_clips=clips)
+    if crops is not None and crops != chosen.num_crops:
+        chosen = replace(chosen, name="custom", num_crops=crops)
+    if hop_seconds is not None:
+        if chosen.num_clips is not None:
+            raise UsageError("--hop needs the dense protocol", hint="add --protocol dense")
+        chosen = replace(chosen, hop_seconds=hop_seconds)
+    return chosen
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Timeline:
+    """When each frame of a video is shown.
+
+    Attributes:
+        fps: average frame rate.
+        times_seconds: presentation time of each frame in display order, float64, ascending;
+            its length is the number of frames.
+        end_seconds: when the last frame stops being shown.
+        constant: whether the rate is constant, so that frame i is shown i / fps after frame 0.
+    """
+
+    fps: float
+    times_seconds: npt.NDArray[np.float64]
+    end_seconds: float
+    constant: bool
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames."""
+        return len(self.times_seconds)
+
+    def frame_end_seconds(self, frame_index: int) -> float:
+        """When the frame stops being shown."""
+        following = frame_index + 1
+        if following < self.num_frames:
+            return float(self.times_seconds[following])
+        return self.end_seconds
+
+    def shown_at_index(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Frames on display when, at a constant rate, frames `indices` would be.
+
+        The identity for a constant rate; otherwise the frame with the largest time ≤ index / fps
+        after the first frame (a microsecond of rounding allowed).
+        """
+        if self.constant:
+            return indices
+        targets = self.times_seconds[0] + indices / self.fps + 1e-6
+        shown = np.searchsorted(self.times_seconds, targets, side="right") - 1
+        return np.clip(shown, 0, self.num_frames - 1).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipPlan:
+    """The frames of one clip.
+
+    Attributes:
+        clip_index: position among the clips of the video.
+        frame_indices: T indices into the frames in display order, never descending.
+        times_seconds: presentation times of those frames.
+        start_seconds: presentation time of the first sampled frame.
+        end_seconds: when the last sampled frame stops being shown.
+    """
+
+    clip_index: int
+    frame_indices: tuple[int, ...]
+    times_seconds: tuple[float, ...]
+    start_seconds: float
+    end_seconds: float
+
+
+def plan_clips(timeline: Timeline, protocol: Protocol) -> tuple[ClipPlan, ...]:
+    """The clips that a protocol takes from a video; at least one.
+
+    Raises:
+        ValueError: the timeline has no frame.
+    """
+    if timeline.num_frames == 0:
+        raise ValueError("cannot plan clips of a video without frames")
+    span_frames = max(1.0, protocol.window_seconds * timeline.fps)
+    starts = _clip_starts(timeline, protocol, span_frames)
+    return tuple(
+        _clip(index, start, span_frames, timeline, protocol.num_frames)
+        for index, start in enumerate(starts)
+    )
+
+
+def _clip_starts(timeline: Timeline, protocol: Protocol, span_frames: float) -> list[float]:
+    """First frame of each clip, counted in frames at the average rate."""
+    if protocol.num_clips is None:
+        hop_seconds = protocol.hop_seconds or protocol.window_seconds
+        return _window_starts(timeline, hop_seconds * timeline.fps)
+    slack = max(timeline.num_frames - span_frames, 0.0)
+    if protocol.num_clips == 1:
+        return [slack // 2]
+    step = slack // (protocol.num_clips - 1)
+    return [clip_index * step for clip_index in range(protocol.num_clips)]
+
+
+def _window_starts(timeline: Timeline, hop_frames: float) -> list[float]:
+    """Starts of back-to-back windows, as long as one frame of the window exists.
+
+    A pause longer than a window (a gap in the times) holds no frame of its own: windows that
+    would only repeat the frame before it are left out, so that a gap of hours costs nothing.
+    """
+    num_frames = timeline.num_frames
+    if timeline.constant:
+        return [k * hop_frames for k in range(max(1, int(np.ceil(num_frames / hop_frames))))]
+    positions = (timeline.times_seconds - timeline.times_seconds[0]) * timeline.fps
+    windows = np.unique(((positions + 1e-6) // hop_frames).astype(np.int64))
+    return [float(k * hop_frames) for k in windows]
+
+
+def _clip(
+    clip_index: int, start: float, span_frames: float, timeline: Timeline, num_frames: int
+) -> ClipPlan:
+    positions = linspace(start, start + span_frames - 1, num_frames)
+    last = timeline.num_frames - 1
+    chosen = timeline.shown_at_index(np.floor(np.clip(positions, 0, last)).astype(np.int64))
+    times = timeline.times_seconds[chosen]
+    return ClipPlan(
+        clip_index=clip_index,
+        frame_indices=tuple(int(i) for i in chosen),
+        times_seconds=tuple(float(t) for t in times),
+        start_seconds=float(times[0]),
+        end_seconds=timeline.frame_end_seconds(int(chosen[-1])),
+    )
+
+
+def linspace(start: float, stop: float, num: int) -> npt.NDArray[np.float32]:
+    """`num` evenly spaced float32 values, counted from both ends as torch.linspace does."""
+    if num == 1:
+        return np.array([start], dtype=np.float32)
+    first, last = np.float32(start), np.float32(stop)
+    step = (last - first) / np.float32(num - 1)
+    i = np.arange(num, dtype=np.float32)
+    forward = first + step * i
+    backward = last - step * (np.float32(num - 1) - i)
+    return np.where(i < num // 2, forward, backward).astype(np.float32)
