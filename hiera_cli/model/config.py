@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from hiera_cli.errors import WeightsError
-
 MAX_PARAMETERS = 4_000_000_000
 
 
@@ -86,9 +84,5 @@ class HieraConfig:
         """
         known = {f.name for f in fields(cls)}
         return cls(
-            **{
-                k: tuple(v) if isinstance(v, list) else v
-                for k, v in values.items()
-                if k in known
-            }
+            **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
         )
