@@ -21,6 +21,7 @@ from hiera_cli.annotations import (
     read_kinetics,
     read_list,
 )
+from hiera_cli.class_names import normalise_label
 from hiera_cli.errors import NoInputError, UsageError
 from hiera_cli.inputs import (
     IMAGE_SUFFIXES,
@@ -29,7 +30,6 @@ from hiera_cli.inputs import (
     expand_inputs,
     printable,
 )
-from hiera_cli.labels import normalise_label
 from hiera_cli.splits import (
     choose_split_folder,
     own_name,
