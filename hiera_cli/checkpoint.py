@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import torch
@@ -111,7 +112,7 @@ def available_memory_bytes() -> int | None:
 
 def _open_safetensors(path: Path) -> WeightsFile:
     try:
-        file = safetensors.safe_open(path, framework="pt")
+        file: Any = safetensors.safe_open(path, framework="pt")
         shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise WeightsError(
@@ -157,7 +158,9 @@ def _check_archive(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             sizes = [(item.file_size, item.compress_size) for item in archive.infolist()]
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise WeightsError(f"{path} is truncated or damaged: {_line(error)}", hint=_AGAIN) from error
+        raise WeightsError(
+            f"{path} is truncated or damaged: {_line(error)}", hint=_AGAIN
+        ) from error
     if any(unpacked != packed for unpacked, packed in sizes):
         raise WeightsError(f"{path} is a compressed archive, not a PyTorch file")
     if sum(unpacked for unpacked, _ in sizes) > path.stat().st_size:

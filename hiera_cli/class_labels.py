@@ -9,7 +9,7 @@ import unicodedata
 from pathlib import Path
 from typing import NoReturn
 
-from hiera_cli.errors import HieraError, UsageError, WeightsError
+from hiera_cli.errors import HieraError, UsageError
 from hiera_cli.zoo import LabelSet
 
 MAX_FILE_BYTES = 64 * 2**20
@@ -137,6 +137,4 @@ def _visible(name: str) -> str:
     r"""The name with control characters as `\xNN`, so that no output can be steered by it."""
     if name.isprintable():
         return name
-    return "".join(
-        f"\\x{ord(c):02x}" if unicodedata.category(c) == "Cc" else c for c in name
-    )
+    return "".join(f"\\x{ord(c):02x}" if unicodedata.category(c) == "Cc" else c for c in name)

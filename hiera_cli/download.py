@@ -83,9 +83,7 @@ def fetch_checkpoint(
     return path
 
 
-def _unavailable(
-    checkpoint: Checkpoint, cache_dir: str | Path | None, reason: str
-) -> WeightsError:
+def _unavailable(checkpoint: Checkpoint, cache_dir: str | Path | None, reason: str) -> WeightsError:
     folder = cache_folder(cache_dir)
     return WeightsError(
         f"the weights {_name(checkpoint)} are not in the cache ({folder}), {reason}",

@@ -1,5 +1,6 @@
 """What the shapes in a state dict say: which network they belong to, and whether they fit one."""
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -86,7 +87,7 @@ def _stages(shapes: Shapes) -> tuple[int, ...]:
     depth = sum(f"blocks.{i}.norm1.weight" in shapes for i in range(len(blocks)))
     starts = [i for i in range(depth) if f"blocks.{i}.proj.weight" in shapes]
     edges = [0, *starts, depth]
-    return tuple(b - a for a, b in zip(edges, edges[1:], strict=False))
+    return tuple(b - a for a, b in itertools.pairwise(edges))
 
 
 def _advice(found: Shapes, name: str, path: Path) -> str:

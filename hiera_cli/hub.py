@@ -55,7 +55,7 @@ def fetch_from_hub(
                 tqdm_class=_reporting_bar(f"{repository}/{WEIGHTS_NAME}", progress),
             )
         )
-    except Exception as error:  # noqa: BLE001 - its HTTP library's errors share no base with others
+    except Exception as error:  # its HTTP library, and so its errors, differ by version
         raise WeightsError(f"{repository}: {_reason(error)}") from error
     expected = hub_sha256(path)
     if expected is not None and file_sha256(path) != expected:

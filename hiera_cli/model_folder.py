@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from hiera_cli.checkpoint import WEIGHT_SUFFIXES
+from hiera_cli.class_labels import labels_from_config, parse_json, read_small_text
 from hiera_cli.errors import OutputError, WeightsError
 from hiera_cli.inputs import printable
-from hiera_cli.class_labels import labels_from_config, parse_json, read_small_text
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.zoo import Preprocessing
 

@@ -1,6 +1,5 @@
 """Models with their weights: open by name, folder or file; save to a folder."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +8,16 @@ from typing import Any
 import safetensors.torch
 import torch
 
-from hiera_cli.checkpoint import WeightsFile, available_memory_bytes, file_sha256
-from hiera_cli.download import Progress, fetch_checkpoint
+from hiera_cli.checkpoint import available_memory_bytes, file_sha256
+from hiera_cli.class_labels import read_labels
+from hiera_cli.download import fetch_checkpoint
 from hiera_cli.errors import OutputError, UsageError, WeightsError
 from hiera_cli.fit import check_fit
-from hiera_cli.class_labels import read_labels
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.model_folder import WEIGHTS_NAME, replace_file, write_folder_config
 from hiera_cli.sources import Source, local_source, official_source
+from hiera_cli.transfer import Progress
 from hiera_cli.zoo import Preprocessing, find_checkpoint
 
 
@@ -168,7 +168,7 @@ def save_model(
     )
 
 
-def _check_head(has_head: bool, need_head: bool, what: str) -> None:  # noqa: FBT001
+def _check_head(has_head: bool, need_head: bool, what: str) -> None:
     if need_head and not has_head:
         raise WeightsError(
             f"{what} has no trained classification head (a masked autoencoder's weights)",
@@ -184,9 +184,7 @@ def _device(name: str | torch.device) -> torch.device:
         raise UsageError(f"device {str(name)!r} cannot be used: {reason}") from error
 
 
-def _build(
-    source: Source, *, device: torch.device, dtype: torch.dtype, has_head: bool
-) -> Hiera:
+def _build(source: Source, *, device: torch.device, dtype: torch.dtype, has_head: bool) -> Hiera:
     """The network with the weights in it; nothing large is allocated before all checks."""
     with torch.device("meta"):
         model = Hiera(source.config)
@@ -194,12 +192,25 @@ def _build(
     file = source.file
     check_fit(file.shapes, expected, path=file.path, name=source.name, need_head=has_head)
     _check_memory(source.config, dtype, device)
+    state = _head_placeholders(expected)
     try:
-        model = model.to(dtype).to_empty(device=device)
-        _fill(model, file, has_head=has_head)
+        for name in expected:
+            if name in file.shapes and (has_head or not name.startswith("head.")):
+                state[name] = file.tensor(name)
+            state[name] = state[name].to(device=device, dtype=dtype, copy=True).contiguous()
     except torch.OutOfMemoryError as error:
         raise WeightsError(f"{source.name} does not fit into the memory of {device}") from error
+    model.load_state_dict(state, assign=True)
     return model.eval()
+
+
+def _head_placeholders(expected: Mapping[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
+    """What lies above an encoder without head: the identity norm, and a head of zeros."""
+    above = {name: shape for name, shape in expected.items() if name.startswith(("norm.", "head."))}
+    return {
+        name: torch.full(shape, 1.0 if name == "norm.weight" else 0.0)
+        for name, shape in above.items()
+    }
 
 
 def _check_memory(config: HieraConfig, dtype: torch.dtype, device: torch.device) -> None:
@@ -209,14 +220,3 @@ def _check_memory(config: HieraConfig, dtype: torch.dtype, device: torch.device)
         raise WeightsError(
             f"the model needs {needed / 2**30:.1f} GiB, {available / 2**30:.1f} GiB are free"
         )
-
-
-@torch.no_grad()
-def _fill(model: Hiera, file: WeightsFile, *, has_head: bool) -> None:
-    """Copy the weights; above an encoder without head: the identity norm, and zeros."""
-    for name, parameter in model.named_parameters():
-        untrained = name.startswith("head.") and not has_head
-        if name in file.shapes and not untrained:
-            parameter.copy_(file.tensor(name))
-        else:
-            parameter.fill_(1.0 if name == "norm.weight" else 0.0)

@@ -35,7 +35,7 @@ _LIMITS = {"num_frames": 4096, "frame_stride": 4096, "crop_size": 8192, "short_s
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How pixels become a network's input.
+    """How pixels become a network's input; by default as for the official Kinetics models.
 
     Attributes:
         num_frames: frames of one clip; 1 for an image model.
@@ -46,13 +46,13 @@ class Preprocessing:
         interpolation: how frames are resized.
     """
 
-    num_frames: int
-    frame_stride: int
-    crop_size: int
-    short_side: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    interpolation: Literal["bilinear", "bicubic"]
+    num_frames: int = 16
+    frame_stride: int = 4
+    crop_size: int = 224
+    short_side: int = 256
+    mean: tuple[float, float, float] = (0.45, 0.45, 0.45)
+    std: tuple[float, float, float] = (0.225, 0.225, 0.225)
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -82,15 +82,7 @@ class Preprocessing:
         crop_size = config.input_size[-1]
         short_side = round(crop_size * 256 / 224)
         if config.is_video:
-            return cls(
-                num_frames=config.input_size[0],
-                frame_stride=4,
-                crop_size=crop_size,
-                short_side=short_side,
-                mean=(0.45, 0.45, 0.45),
-                std=(0.225, 0.225, 0.225),
-                interpolation="bilinear",
-            )
+            return cls(num_frames=config.input_size[0], crop_size=crop_size, short_side=short_side)
         return cls(
             num_frames=1,
             frame_stride=1,
@@ -115,7 +107,10 @@ class Preprocessing:
         names = {field.name for field in fields(cls)}
         if not isinstance(values, dict) or set(values) != names:
             raise WeightsError(f"preprocessing: expected an object with {sorted(names)}")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        arguments: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
+        return cls(**arguments)
 
 
 def _check_channels(name: str, values: object) -> None:
@@ -136,8 +131,7 @@ class Checkpoint:
         name: training history, as in `mae_k400_ft_k400`.
         repository: on the Hugging Face Hub, with `model.safetensors`.
         filename: of the official `.pth`, under `CHECKPOINT_URL`.
-        has_head: whether a classification head was trained (False: masked autoencoder).
-        labels: which list names its classes; None without a head.
+        labels: which list names its classes; None without a head (masked autoencoder).
         top1: published accuracy in percent (video: 5 clips × 3 crops); None without a head.
         sha256: of the `.pth`, empty where not known.
     """
@@ -145,10 +139,14 @@ class Checkpoint:
     name: str
     repository: str
     filename: str
-    has_head: bool
     labels: LabelSet | None
     top1: float | None
     sha256: str = ""
+
+    @property
+    def has_head(self) -> bool:
+        """Whether a classification head was trained."""
+        return self.labels is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +196,8 @@ def _checkpoints(
     """The fine-tuned and the masked-autoencoder weights of an architecture."""
     tuned, mae = f"mae_{dataset}_ft_{dataset}", f"mae_{dataset}"
     return (
-        Checkpoint(tuned, f"facebook/{model}.{tuned}", f"{model}.pth", True, labels, top1),
-        Checkpoint(mae, f"facebook/{model}.{mae}", f"mae_{model}.pth", False, None, None),
+        Checkpoint(tuned, f"facebook/{model}.{tuned}", f"{model}.pth", labels, top1),
+        Checkpoint(mae, f"facebook/{model}.{mae}", f"mae_{model}.pth", None, None),
     )
 
 
@@ -230,9 +228,7 @@ def find_model(name: str) -> ZooModel | None:
     return next((model for model in ZOO if model.name == name), None)
 
 
-def find_checkpoint(
-    name: str, checkpoint: str | None = None
-) -> tuple[ZooModel, Checkpoint] | None:
+def find_checkpoint(name: str, checkpoint: str | None = None) -> tuple[ZooModel, Checkpoint] | None:
     """Resolve `hiera_base_16x224` or `hiera_base_16x224.mae_k400`; None for any other name.
 
     Args:

@@ -17,7 +17,12 @@ FLOORS: list[list[str]] = [
         "video.sampling", "video.*", "video.decode", "video.transforms", "video.augment",
         "video.draw",
     ],
-    ["class_names", "annotations", "splits", "zoo", "weights", "loader", "tables", "datasets"],
+    [
+        "class_names", "annotations", "splits", "datasets",
+        "zoo", "class_labels", "checkpoint", "fit", "model_folder", "transfer", "hub", "download",
+        "sources", "weights",
+        "loader", "tables",
+    ],
     ["backend", "engine", "pipeline"],
     ["tasks", "training", "extras"],
     ["report", "cli"],
