@@ -15,9 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
 
 from hiera_cli.errors import OutputError, WeightsError
 
+WEIGHTS_FILE = "model.safetensors"
 STATE_FILE = "training_state.pt"
 WriteModel = Callable[[Path], None]
 
@@ -86,6 +90,20 @@ def read_state(folder: Path) -> dict[str, Any]:
     except (OSError, RuntimeError, EOFError, ValueError) as error:
         raise WeightsError(f"cannot read {path}: {error}") from error
     return state
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """The model's state dict in a checkpoint folder.
+
+    Raises:
+        WeightsError: the file is damaged.
+    """
+    path = folder / WEIGHTS_FILE
+    try:
+        weights: dict[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"cannot read {path}: {error}") from error
+    return weights
 
 
 def _write_state(path: Path, state: dict[str, Any]) -> None:

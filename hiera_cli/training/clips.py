@@ -23,6 +23,7 @@ from hiera_cli.video.decode import Finished, Frame, Limits, Planned, decode_vide
 from hiera_cli.video.sampling import ClipPlan, Protocol, SamplingName
 from hiera_cli.video.transforms import CropPlan, crop_frame, resized_size
 
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 Frames = npt.NDArray[np.uint8]
 View = Callable[[int, Frames], Tensor]
 
@@ -33,7 +34,7 @@ class ClipSource:
 
     Attributes:
         crop: the resize and center crop of validation.
-        num_frames: T, frames in a clip; 0 for image models, whose files are pictures.
+        num_frames: T, frames in a clip; 1 for image models, which also read pictures.
         frame_stride: distance of sampled frames at 30 frames per second.
         sampling: frames a stride apart, or one of each of T segments.
         cache: folder for decoded clips, so that later epochs cost no decoding; None: decode
@@ -79,18 +80,18 @@ def random_clips(
         MediaError: the file cannot be read.
     """
     crops = [RandomCrop(augmentation, rng) for rng in rngs]
-    if not source.num_frames:
+    if source.num_frames == 1 and is_picture(path):
         picture = read_picture(path)
         clips = [crop(picture) for crop in crops]
     elif source.cache:
         clips = _random_cached(path, source, crops=crops, rngs=rngs)
     else:
-        probe = source.protocol(len(rngs)).num_draws // len(rngs)
-        draws = tuple(float(draw) for rng in rngs for draw in rng.random(probe))
+        num_draws = source.protocol(1).num_draws
+        draws = tuple(float(draw) for rng in rngs for draw in rng.random(num_draws))
         protocol = source.protocol(len(rngs), draws)
         clips = decode_clips(path, protocol, view=lambda k, f: crops[k](f), limits=source.limits)
     augmented = [augment_clip(c, augmentation, rng=r) for c, r in zip(clips, rngs, strict=True)]
-    return augmented if source.num_frames else [clip[:, 0] for clip in augmented]
+    return [clip[:, 0] for clip in augmented] if source.num_frames == 1 else augmented
 
 
 def _random_cached(
@@ -114,17 +115,17 @@ def center_clip(path: str, source: ClipSource) -> Tensor:
     Raises:
         MediaError: the file cannot be read.
     """
-    if not source.num_frames:
-        return crop_frame(read_picture(path)[0], source.crop)[0]
-    if source.cache:
-        kept = _kept_clips(path, source, num_clips=1)[0]
-        return torch.stack([crop_frame(frame, source.crop)[0] for frame in kept], dim=1)
-    return decode_clips(
-        path,
-        source.protocol(1),
-        view=lambda _, frames: crop_frame(frames[0], source.crop)[0][:, None],
-        limits=source.limits,
-    )[0]
+
+    def view(_: int, frames: Frames) -> Tensor:
+        return torch.stack([crop_frame(frame, source.crop)[0] for frame in frames], dim=1)
+
+    if source.num_frames == 1 and is_picture(path):
+        clip = view(0, read_picture(path))
+    elif source.cache:
+        clip = view(0, _kept_clips(path, source, num_clips=1)[0])
+    else:
+        clip = decode_clips(path, source.protocol(1), view=view, limits=source.limits)[0]
+    return clip[:, 0] if source.num_frames == 1 else clip
 
 
 def _kept_clips(path: str, source: ClipSource, *, num_clips: int) -> Frames:
@@ -180,6 +181,11 @@ def _assemble(clip: ClipPlan, views: dict[tuple[int, int], Tensor]) -> Tensor:
     except KeyError as error:
         raise MediaError("corrupt", f"frame {error.args[0][1]} could not be decoded") from error
     return torch.cat(frames, dim=1)
+
+
+def is_picture(path: str) -> bool:
+    """Whether the file's name is that of a picture."""
+    return path.lower().endswith(PICTURE_SUFFIXES)
 
 
 def read_picture(path: str) -> Frames:

@@ -15,6 +15,7 @@ from hiera_cli.errors import Failure, MediaError
 from hiera_cli.training.clips import ClipSource, center_clip, random_clips
 from hiera_cli.training.order import Draw, Order, visit_rng
 from hiera_cli.video.augment import Augmentation
+from hiera_cli.zoo import Preprocessing
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,14 @@ class Batch:
             pixels=self.pixels.to(device, non_blocking=True),
             targets=self.targets.to(device, non_blocking=True),
         )
+
+
+def normalised(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """(B, 3, ...) in 0..255, any dtype, to normalised float32 of the same shape."""
+    shape = (1, 3) + (1,) * (pixels.ndim - 2)
+    mean = torch.tensor(preprocessing.mean, device=pixels.device).view(shape)
+    std = torch.tensor(preprocessing.std, device=pixels.device).view(shape)
+    return (pixels.float() / 255 - mean) / std
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class Average:
@@ -56,9 +56,8 @@ class TrainingState:
         return self.average.model if self.average else self.model
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as tensors and plain values, loadable with `weights_only=True`."""
+        """All but the model itself, as tensors and plain values."""
         return {
-            "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "average": self.average.model.state_dict() if self.average else None,
@@ -68,9 +67,9 @@ class TrainingState:
             "best": list(self.best),
         }
 
-    def load_dict(self, values: dict[str, Any]) -> None:
-        """Continue from what `to_dict` gave."""
-        self.model.load_state_dict(values["model"])
+    def load_dict(self, values: dict[str, Any], weights: dict[str, Tensor]) -> None:
+        """Continue from what `to_dict` gave, and the model's state dict."""
+        self.model.load_state_dict(weights)
         self.optimizer.load_state_dict(values["optimizer"])
         self.scaler.load_state_dict(values["scaler"])
         if self.average:
