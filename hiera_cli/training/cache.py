@@ -27,7 +27,7 @@ def cached_pixels(folder: Path, path: str, *, settings: str, make: Callable[[], 
         make: decodes the file.
 
     Returns:
-        A read-only memory map of the array.
+        A memory map of the array; changes to it stay private.
 
     Raises:
         MediaError: the file is gone, or `make` could not read it.
@@ -36,7 +36,7 @@ def cached_pixels(folder: Path, path: str, *, settings: str, make: Callable[[], 
     kept = folder / f"{_fingerprint(path, settings)}.npy"
     if not kept.exists():
         _write(kept, make())
-    pixels: Pixels = np.load(kept, mmap_mode="r")
+    pixels: Pixels = np.load(kept, mmap_mode="c")  # copy on write: torch wants writable memory
     return pixels
 
 

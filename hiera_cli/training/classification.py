@@ -89,7 +89,8 @@ class Classification:
         for batch in batches:
             sums += self._measure(model, batch)
         model.train(was_training)
-        loss, top1, top5, num_videos, num_failed = sum_over_processes(sums.to(self._device)).tolist()
+        sums = sum_over_processes(sums.to(self._device))
+        loss, top1, top5, num_videos, num_failed = sums.tolist()
         seen = max(num_videos, 1.0)
         return Validation(loss / seen, top1 / seen, top5 / seen, int(num_videos), int(num_failed))
 
@@ -107,8 +108,4 @@ class Classification:
 
     def save(self, folder: Path, model: nn.Module) -> None:
         """Write config.json, with the class names, and model.safetensors."""
-        save_model(
-            folder, model, labels=self._classes, preprocessing=self._preprocessing, extra={}
-        )
-
-
+        save_model(folder, model, labels=self._classes, preprocessing=self._preprocessing, extra={})

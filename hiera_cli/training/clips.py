@@ -1,7 +1,7 @@
 """From one file to the clips that a step trains on, or the one that is validated."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +50,7 @@ class ClipSource:
     sampling: SamplingName = "stride"
     cache: Path | None = None
     cache_clips: int = 1
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
     def protocol(
         self, num_clips: int, draws: tuple[float, ...] | None = None, *, name: str = "training"

@@ -66,6 +66,12 @@ class Batch:
         )
 
 
+def blank_batch(input_size: tuple[int, ...]) -> Batch:
+    """One black clip of class 0, for a process none of whose files could be read."""
+    zero = torch.zeros(1, dtype=torch.int64)
+    return Batch(torch.zeros(1, 3, *input_size, dtype=torch.uint8), zero, zero)
+
+
 def normalised(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
     """(B, 3, ...) in 0..255, any dtype, to normalised float32 of the same shape."""
     shape = (1, 3) + (1,) * (pixels.ndim - 2)

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """This process among all.
+    """One process among all that train.
 
     Attributes:
         rank: its number; 0 writes the files.

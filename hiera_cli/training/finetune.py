@@ -113,7 +113,7 @@ def prepare(options: FinetuneOptions, process: Process, device: torch.device) ->
         options=options.run,
         process=process,
         device=device,
-        num_blocks=sum(initial.config.stages),
+        config=initial.config,
         layer_decay=recipe.layer_decay,
         ema_decay=recipe.ema_decay,
         settings={"data": options.data, "model": options.model, "classes": list(data.classes)},
@@ -146,8 +146,8 @@ def build_classifier(
         fresh = copy_weights(model, weights, fresh=ABOVE_ENCODER)
         logger.info("%s: %s", initial.name, f"fresh {', '.join(fresh)}" if fresh else "all kept")
     if options.freeze_backbone:
-        model.requires_grad_(False)
-        model.head.requires_grad_(True)
+        model.requires_grad_(requires_grad=False)
+        model.head.requires_grad_()
     model.gradient_checkpointing = options.run.checkpoint_activations
     return model
 

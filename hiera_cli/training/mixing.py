@@ -71,15 +71,16 @@ def _mix_pair(pair: Tensor, rng: np.random.Generator, mixing: Mixing) -> float:
     height, width = pair.shape[-2:]
     rows, columns = _cut(height, width, share, rng)
     pair[..., rows, columns] = pair[..., rows, columns].flip(0)
-    area = (rows.stop - rows.start) * (columns.stop - columns.start)
+    area: int = (rows.stop - rows.start) * (columns.stop - columns.start)
     return 1 - area / (height * width)
 
 
 def _cut(height: int, width: int, share: float, rng: np.random.Generator) -> tuple[slice, slice]:
     """A box around a random center that covers `1 - share` of the picture, clipped to it."""
     side = (1 - share) ** 0.5
-    cuts = []
-    for length in (height, width):
-        center, half = rng.integers(length), int(length * side) // 2
-        cuts.append(slice(int(max(0, center - half)), int(min(length, center + half))))
-    return cuts[0], cuts[1]
+    return _cut_side(height, side, rng), _cut_side(width, side, rng)
+
+
+def _cut_side(length: int, share: float, rng: np.random.Generator) -> slice:
+    center, half = int(rng.integers(length)), int(length * share) // 2
+    return slice(max(0, center - half), min(length, center + half))

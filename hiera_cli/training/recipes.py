@@ -199,9 +199,7 @@ FINETUNE: dict[tuple[bool, Size], FinetuneRecipe] = {
     (False, "base"): _IMAGE_FINETUNE,
     (False, "base_plus"): replace(_IMAGE_FINETUNE, lr=1e-3),
     (False, "large"): replace(_IMAGE_FINETUNE, epochs=50, lr=1e-3, layer_decay=0.85),
-    (False, "huge"): replace(
-        _IMAGE_FINETUNE, epochs=50, lr=1e-3, layer_decay=0.85, drop_path=0.3
-    ),
+    (False, "huge"): replace(_IMAGE_FINETUNE, epochs=50, lr=1e-3, layer_decay=0.85, drop_path=0.3),
 }
 
 # Something-Something-v2, Hiera-L, on top of the video row: `FINETUNE[True, "large"].changed(...)`.

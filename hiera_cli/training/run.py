@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hiera_cli.errors import UsageError
+from hiera_cli.model.config import HieraConfig
 from hiera_cli.training.clips import ClipSource
 from hiera_cli.training.data import Batch, TrainingClips, TrainingVideo
 from hiera_cli.training.distributed import Process
@@ -57,9 +58,6 @@ class RunOptions:
 class Objective(Protocol):
     """What a run minimises and what it leaves behind."""
 
-    def placeholder(self) -> Batch:
-        """A batch of one blank clip, for a process whose files are all unreadable."""
-
     def loss(self, forward: nn.Module, batch: Batch) -> Tensor:
         """Mean loss () over the clips of a batch on the device."""
 
@@ -85,6 +83,7 @@ class Run:
     options: RunOptions
     process: Process
     device: torch.device
+    input_size: tuple[int, ...]
     settings: dict[str, Any]
 
     @property
@@ -114,7 +113,7 @@ def make_run(
     options: RunOptions,
     process: Process,
     device: torch.device,
-    num_blocks: int,
+    config: HieraConfig,
     layer_decay: float = 1.0,
     ema_decay: float = 0.0,
     settings: dict[str, Any],
@@ -131,7 +130,7 @@ def make_run(
     )
     state = TrainingState(
         model,
-        make_optimizer(model, recipe, num_blocks=num_blocks, layer_decay=layer_decay),
+        make_optimizer(model, recipe, num_blocks=sum(config.stages), layer_decay=layer_decay),
         scaler=torch.amp.GradScaler(device.type, enabled=options.precision == "float16"),
         average=Average(model, ema_decay) if ema_decay else None,
     )
@@ -139,7 +138,18 @@ def make_run(
         videos, source, augmentation=augmentation, repeats=recipe.repeats, seed=options.seed
     )
     facts = {"seed": options.seed, "videos": len(videos), **asdict(recipe), **settings}
-    return Run(objective, state, clips, order, recipe, options, process, device, facts)
+    return Run(
+        objective=objective,
+        state=state,
+        clips=clips,
+        order=order,
+        recipe=recipe,
+        options=options,
+        process=process,
+        device=device,
+        input_size=config.input_size,
+        settings=facts,
+    )
 
 
 def training_device(name: str, process: Process) -> torch.device:

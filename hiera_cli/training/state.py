@@ -11,7 +11,7 @@ class Average:
     """An exponential moving average of a model's weights."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:
-        self.model = copy.deepcopy(model).requires_grad_(False).eval()
+        self.model = copy.deepcopy(model).requires_grad_(requires_grad=False).eval()
         self._decay = decay
 
     @torch.no_grad()

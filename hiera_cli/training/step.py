@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from typing import cast
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from hiera_cli.errors import HieraError
-from hiera_cli.training.data import Batch
+from hiera_cli.training.data import Batch, blank_batch
 from hiera_cli.training.distributed import sum_over_processes
 from hiera_cli.training.run import Run
 
@@ -54,14 +55,14 @@ def _backward_part(
 ) -> Tensor:
     """Add one part's gradient; the part's summed loss."""
     waits = isinstance(forward, DistributedDataParallel) and not last
-    with forward.no_sync() if waits else nullcontext():
-        present = batch if len(batch) else run.objective.placeholder()
+    with cast(DistributedDataParallel, forward).no_sync() if waits else nullcontext():
+        present = batch if len(batch) else blank_batch(run.input_size)  # DDP needs a gradient
         dtype = getattr(torch, run.options.precision)
         with torch.autocast(run.device.type, dtype, enabled=dtype != torch.float32):
             mean = run.objective.loss(forward, present.to(run.device))
         summed = mean.float() * len(batch)
         share = summed * (run.process.world_size / num_clips)  # DDP averages over processes
-        run.state.scaler.scale(share).backward()
+        torch.autograd.backward(run.state.scaler.scale(share))
     return summed.detach()
 
 

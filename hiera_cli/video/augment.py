@@ -143,9 +143,7 @@ def augment_clip(clip: Tensor, augmentation: Augmentation, *, rng: np.random.Gen
     return clip
 
 
-def rand_augment(
-    clip: Tensor, *, magnitude: float, std: float, rng: np.random.Generator
-) -> Tensor:
+def rand_augment(clip: Tensor, *, magnitude: float, std: float, rng: np.random.Generator) -> Tensor:
     """Two random colour or geometry changes, the same for all frames; uint8 (3, T, S, S).
 
     The strength is drawn around `magnitude` (0 to 10, as in timm's `rand-m7-mstd0.5`) and mapped
