@@ -17,7 +17,7 @@ FLOORS: list[list[str]] = [
         "video.sampling", "video.*", "video.decode", "video.transforms", "video.augment",
         "video.draw",
     ],
-    ["zoo", "weights", "loader", "tables", "datasets"],
+    ["zoo", "weights", "clips", "loader", "tables", "datasets"],
     ["backend", "engine", "pipeline"],
     ["tasks", "training", "extras"],
     ["report", "cli"],
