@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain, islice
 
 import torch
 
@@ -41,7 +42,8 @@ class LoaderOptions:
         workers: videos decoded at the same time.
         decode_threads: FFmpeg threads for each of them.
         limits: bounds on what a file may cost.
-        isolate: decode in child processes that can be killed when FFmpeg hangs.
+        isolate: decode in child processes that can be killed when FFmpeg hangs; None: when there
+            is more than one video.
         square_pixels: stretch frames whose pixels are not square.
     """
 
@@ -51,7 +53,7 @@ class LoaderOptions:
     workers: int = 1
     decode_threads: int = 1
     limits: Limits = field(default_factory=Limits)
-    isolate: bool = False
+    isolate: bool | None = None
     square_pixels: bool = False
 
     @property
@@ -163,13 +165,16 @@ def _batch(
 
 def _decode_ahead(inputs: Iterable[InputPath], options: LoaderOptions) -> Iterator[_Item]:
     """Items of all videos in input order, decoded by `options.workers` background threads."""
-    jobs: queue.SimpleQueue[tuple[int, InputPath, _Lane] | None] = queue.SimpleQueue()
+    jobs: _Jobs = queue.SimpleQueue()
     stop = threading.Event()
+    rest = iter(inputs)
+    first = list(islice(rest, 2))
+    isolate = len(first) > 1 if options.isolate is None else options.isolate
     for _ in range(options.workers):
-        threading.Thread(target=_work, args=(jobs, options), daemon=True).start()
+        threading.Thread(target=_work, args=(jobs, options, isolate), daemon=True).start()
     lanes: deque[_Lane] = deque()
     try:
-        for video_index, source in enumerate(inputs):
+        for video_index, source in enumerate(chain(first, rest)):
             lanes.append(_Lane(stop))
             jobs.put((video_index, source, lanes[-1]))
             if len(lanes) > options.workers:
@@ -207,11 +212,12 @@ class _Lane:
                 return
 
 
-def _work(
-    jobs: "queue.SimpleQueue[tuple[int, InputPath, _Lane] | None]", options: LoaderOptions
-) -> None:
+_Jobs = queue.SimpleQueue[tuple[int, InputPath, _Lane] | None]
+
+
+def _work(jobs: _Jobs, options: LoaderOptions, isolate: bool) -> None:
     """Decode one video after the other until told to stop."""
-    with closing(_Decoder(options)) as decoder:
+    with closing(_Decoder(options, isolate=isolate)) as decoder:
         while (job := jobs.get()) is not None:
             video_index, source, lane = job
             with closing(_read_video(video_index, source, decoder)) as items:
@@ -222,9 +228,9 @@ def _work(
 class _Decoder:
     """Reads clips here or in a child process, as the options say."""
 
-    def __init__(self, options: LoaderOptions) -> None:
+    def __init__(self, options: LoaderOptions, *, isolate: bool) -> None:
         self._options = options
-        self._process = DecodeProcess() if options.isolate else None
+        self._process = DecodeProcess() if isolate else None
         self._decode = self._process.decode if self._process else decode_video
 
     def close(self) -> None:

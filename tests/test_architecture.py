@@ -17,7 +17,11 @@ FLOORS: list[list[str]] = [
         "video.sampling", "video.*", "video.decode", "video.transforms", "video.augment",
         "video.draw",
     ],
+<<<<<<< HEAD
     ["zoo", "weights", "clips", "loader", "tables", "datasets"],
+=======
+    ["class_names", "annotations", "splits", "zoo", "weights", "loader", "tables", "datasets"],
+>>>>>>> main
     ["backend", "engine", "pipeline"],
     ["tasks", "training", "extras"],
     ["report", "cli"],
