@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hiera_cli.model.hiera import Hiera
 from hiera_cli.training.clips import ClipSource
 from hiera_cli.training.data import (
     Batch,

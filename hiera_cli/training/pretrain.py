@@ -13,7 +13,12 @@ from hiera_cli.model.mae import MaskedAutoencoder
 from hiera_cli.training.clips import ClipSource
 from hiera_cli.training.data import TrainingVideo
 from hiera_cli.training.distributed import Process, process_group, this_process
-from hiera_cli.training.initial import copy_weights, open_initial, seeded
+from hiera_cli.training.initial import (
+    copy_weights,
+    open_architecture,
+    open_pretrained,
+    seeded,
+)
 from hiera_cli.training.loop import train
 from hiera_cli.training.recipes import PretrainRecipe, pretrain_recipe
 from hiera_cli.training.reconstruction import Reconstruction
@@ -75,7 +80,8 @@ def pretrain(options: PretrainOptions) -> Iterator[Record]:
 
 def prepare(options: PretrainOptions, process: Process, device: torch.device) -> Run:
     """List the data and build the model: everything before the first step."""
-    initial = open_initial(options.model, from_scratch=not options.weights)
+    find = open_pretrained if options.weights else open_architecture
+    initial = find(options.model)
     recipe = options.recipe or pretrain_recipe(initial.config)
     stride = options.frame_stride or initial.preprocessing.frame_stride
     preprocessing = replace(initial.preprocessing, frame_stride=stride)

@@ -52,7 +52,9 @@ class Reconstruction:
         """The visible mask units of each clip, (B, M) bool, from the clips' seeds (B,)."""
         mask = np.zeros((len(seeds), self._num_units), dtype=bool)
         for row, seed in zip(mask, seeds.tolist(), strict=True):
-            row[np.random.default_rng(seed).permutation(self._num_units)[: self._num_visible]] = True
+            row[np.random.default_rng(seed).permutation(self._num_units)[: self._num_visible]] = (
+                True
+            )
         return torch.from_numpy(mask)
 
     def loss(self, forward: nn.Module, batch: Batch) -> Tensor:
