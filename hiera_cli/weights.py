@@ -8,16 +8,16 @@ from typing import Any
 import safetensors.torch
 import torch
 
-from hiera_cli.checkpoint import available_memory_bytes, file_sha256
-from hiera_cli.class_labels import read_labels
-from hiera_cli.download import fetch_checkpoint
+from hiera_cli.checkpoints.download import fetch_checkpoint
+from hiera_cli.checkpoints.file import available_memory_bytes
+from hiera_cli.checkpoints.fit import check_fit
+from hiera_cli.checkpoints.folder import WEIGHTS_NAME, replace_file, write_folder_config
+from hiera_cli.checkpoints.labels import read_labels
+from hiera_cli.checkpoints.sources import Source, local_source, official_source
+from hiera_cli.checkpoints.transfer import Progress, file_sha256
 from hiera_cli.errors import OutputError, UsageError, WeightsError
-from hiera_cli.fit import check_fit
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
-from hiera_cli.model_folder import WEIGHTS_NAME, replace_file, write_folder_config
-from hiera_cli.sources import Source, local_source, official_source
-from hiera_cli.transfer import Progress
 from hiera_cli.zoo import Preprocessing, find_checkpoint
 
 

@@ -110,4 +110,7 @@ class Classification:
 
     def save(self, folder: Path, model: nn.Module) -> None:
         """Write config.json, with the class names, and model.safetensors."""
-        save_model(folder, model, labels=self._classes, preprocessing=self._preprocessing, extra={})
+        network = cast(Hiera, model)
+        save_model(
+            folder, network, labels=self._classes, preprocessing=self._preprocessing, extra={}
+        )

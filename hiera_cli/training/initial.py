@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from hiera_cli.checkpoint import open_weights
+from hiera_cli.checkpoints.file import open_weights
+from hiera_cli.checkpoints.folder import CONFIG_NAME, read_folder_config
 from hiera_cli.errors import UsageError, WeightsError
 from hiera_cli.model.config import HieraConfig
-from hiera_cli.model_folder import CONFIG_NAME, read_folder_config
 from hiera_cli.weights import open_model
 from hiera_cli.zoo import (
     BUNDLED_MODEL,

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from hiera_cli.checkpoints.folder import WEIGHTS_NAME, replace_file, write_folder_config
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.mae import MaskedAutoencoder
-from hiera_cli.model_folder import WEIGHTS_NAME, replace_file, write_folder_config
 from hiera_cli.training.data import Batch, normalised
 from hiera_cli.training.records import Validation
 from hiera_cli.zoo import Preprocessing
@@ -52,9 +52,8 @@ class Reconstruction:
         """The visible mask units of each clip, (B, M) bool, from the clips' seeds (B,)."""
         mask = np.zeros((len(seeds), self._num_units), dtype=bool)
         for row, seed in zip(mask, seeds.tolist(), strict=True):
-            row[np.random.default_rng(seed).permutation(self._num_units)[: self._num_visible]] = (
-                True
-            )
+            order = np.random.default_rng(seed).permutation(self._num_units)
+            row[order[: self._num_visible]] = True
         return torch.from_numpy(mask)
 
     def loss(self, forward: nn.Module, batch: Batch) -> Tensor:

@@ -4,7 +4,6 @@
 (`weights_only=True`); whatever needs more could run code and is refused.
 """
 
-import hashlib
 import pickle
 import zipfile
 from collections.abc import Callable, Mapping
@@ -85,19 +84,6 @@ def open_weights(path: Path) -> WeightsFile:
     if path.suffix == ".safetensors":
         return _open_safetensors(path)
     return _open_pickle(path)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes as 64 hexadecimal digits.
-
-    Raises:
-        WeightsError: the file cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise WeightsError(f"cannot read {path}: {error.strerror}") from error
 
 
 def available_memory_bytes() -> int | None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hiera_cli.checkpoint import WEIGHT_SUFFIXES
-from hiera_cli.class_labels import labels_from_config, parse_json, read_small_text
+from hiera_cli.checkpoints.file import WEIGHT_SUFFIXES
+from hiera_cli.checkpoints.labels import labels_from_config, parse_json, read_small_text
 from hiera_cli.errors import OutputError, WeightsError
 from hiera_cli.inputs import printable
 from hiera_cli.model.config import HieraConfig

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hiera_cli.checkpoint import WEIGHT_SUFFIXES, WeightsFile, open_weights
-from hiera_cli.class_labels import known_labels, numbered_labels
+from hiera_cli.checkpoints.file import WEIGHT_SUFFIXES, WeightsFile, open_weights
+from hiera_cli.checkpoints.fit import infer_config, recognise, with_classes
+from hiera_cli.checkpoints.folder import CONFIG_NAME, find_weights, read_folder_config
+from hiera_cli.checkpoints.labels import known_labels, numbered_labels
 from hiera_cli.errors import UsageError, WeightsError
-from hiera_cli.fit import infer_config, recognise, with_classes
 from hiera_cli.model.config import HieraConfig
-from hiera_cli.model_folder import CONFIG_NAME, find_weights, read_folder_config
 from hiera_cli.zoo import (
     BUNDLED_MODEL,
     Checkpoint,

@@ -4,6 +4,7 @@ Beside the file lies `<name>.json` with its size, SHA-256 and source, so that a 
 tell whether it changed. While a download runs there are `<name>.part` and `<name>.lock`.
 """
 
+import hashlib
 import http
 import http.client
 import json
@@ -19,9 +20,7 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
-from hiera_cli.checkpoint import file_sha256
 from hiera_cli.errors import OutputError, UsageError, WeightsError
-from hiera_cli.model_folder import replace_file
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the file's name, the bytes there so far, and all bytes when they are known."""
@@ -77,6 +76,19 @@ def download_file(
         ) from error
 
 
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes as 64 hexadecimal digits.
+
+    Raises:
+        WeightsError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsError(f"cannot read {path}: {error.strerror}") from error
+
+
 def recorded_sha256(path: Path) -> str | None:
     """The SHA-256 noted when a file was downloaded; None where there is no note."""
     try:
@@ -97,7 +109,7 @@ def _accept(url: str, partial: Path, target: Path, *, sha256: str) -> None:
         _forget(partial)
         raise WeightsError(f"{url} has SHA-256 {found}, expected {sha256}; it was deleted")
     record = {"url": url, "size": partial.stat().st_size, "sha256": found}
-    replace_file(_record_path(target), json.dumps(record).encode())
+    _record_path(target).write_text(json.dumps(record), encoding="utf-8")
     partial.replace(target)
     _forget(partial)
 

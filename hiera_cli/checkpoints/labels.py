@@ -5,11 +5,11 @@ Formats of a label file: text with one name a line; JSON as a list, as index to 
 """
 
 import json
-import unicodedata
 from pathlib import Path
 from typing import NoReturn
 
 from hiera_cli.errors import HieraError, UsageError
+from hiera_cli.inputs import printable
 from hiera_cli.zoo import LabelSet
 
 MAX_FILE_BYTES = 64 * 2**20
@@ -20,7 +20,7 @@ def known_labels(name: LabelSet | None, num_classes: int) -> tuple[str, ...]:
     """The names of an official head, or `class_0` … where the number of classes is another."""
     if name is None or _NUM_LABELS[name] != num_classes:
         return numbered_labels(num_classes)
-    text = (Path(__file__).parent / "labels" / f"{name}.txt").read_text(encoding="utf-8")
+    text = (Path(__file__).parent / "class_names" / f"{name}.txt").read_text(encoding="utf-8")
     return tuple(text.splitlines())
 
 
@@ -124,17 +124,10 @@ def _is_index(value: object) -> bool:
 
 
 def _checked(names: list[object]) -> tuple[str, ...]:
-    """Every name a string with something in it; control characters made visible."""
+    """Every name a string with something in it; no control character reaches an output raw."""
     for index, name in enumerate(names):
         if not isinstance(name, str) or not name.strip():
             raise ValueError(f"name {index} (counted from 0) is {name!r}, not a name")
     if not names:
         raise ValueError("no names")
-    return tuple(_visible(str(name)) for name in names)
-
-
-def _visible(name: str) -> str:
-    r"""The name with control characters as `\xNN`, so that no output can be steered by it."""
-    if name.isprintable():
-        return name
-    return "".join(f"\\x{ord(c):02x}" if unicodedata.category(c) == "Cc" else c for c in name)
+    return tuple(printable(str(name)) for name in names)

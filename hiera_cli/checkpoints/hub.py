@@ -11,9 +11,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from hiera_cli.checkpoint import file_sha256
+from hiera_cli.checkpoints.transfer import Progress, file_sha256
 from hiera_cli.errors import WeightsError
-from hiera_cli.transfer import Progress
 
 WEIGHTS_NAME = "model.safetensors"
 METADATA_SECONDS = 8.0
