@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from hiera_cli.errors import UsageError
-from hiera_cli.video.sampling import SamplingName
+from hiera_cli.options import SamplingName
 from hiera_cli.zoo import DEFAULT_MODEL
 
 Precision = Literal["float32", "bfloat16", "float16"]
