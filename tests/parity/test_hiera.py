@@ -33,13 +33,11 @@ def compare_forward(arguments: dict[str, Any], *, batch: int) -> dict[str, float
     reference, ours = pair(arguments)
     x = torch.randn(batch, 3, *arguments.get("input_size", (224, 224)))
     with torch.no_grad():
-        pooled = []
-        reference.head.register_forward_pre_hook(lambda _, inputs: pooled.append(inputs[0]))
+        pooled: list[torch.Tensor] = []
+        for model in (reference, ours):
+            model.head.register_forward_pre_hook(lambda _, inputs: pooled.append(inputs[0]))
         logits, stages = reference(x, return_intermediates=True)
-        figures = {
-            "logits": deviation(ours(x), logits),
-            "features": deviation(ours.forward_features(x), pooled[0]),
-        }
+        figures = {"logits": deviation(ours(x), logits), "features": deviation(*reversed(pooled))}
         for index, (mine, theirs) in enumerate(zip(ours.forward_stages(x), stages, strict=True)):
             figures[f"stage{index + 1}"] = deviation(mine, theirs)
     return figures
