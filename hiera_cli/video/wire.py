@@ -55,7 +55,8 @@ def read_event(header: dict[str, Any], payload: bytearray) -> Event:
         return Frame(frame_index=header["frame"], rgb=rgb)
     arrays = _read_arrays(header["shapes"], payload)
     facts: dict[str, Any] = {
-        k: tuple(v) if isinstance(v, list) else v for k, v in header["info"].items()}
+        k: tuple(v) if isinstance(v, list) else v for k, v in header["info"].items()
+    }
     info = VideoInfo(
         path=os.fsdecode(bytes.fromhex(header["path"])),
         timeline=Timeline(times_seconds=arrays["times"], **header["timeline"]),
