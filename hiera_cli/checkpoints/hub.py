@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,23 +44,36 @@ def fetch_from_hub(
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its failures become ours
+    bar = _reporting_bar(f"{repository}/{WEIGHTS_NAME}", progress)
     try:
-        # asked first, because hf_hub_download tries for half a minute where there is no network
-        get_hf_file_metadata(hf_hub_url(repository, WEIGHTS_NAME), timeout=METADATA_SECONDS)
-        path = Path(
-            hf_hub_download(
-                repository,
-                WEIGHTS_NAME,
-                cache_dir=cache_dir,
-                etag_timeout=METADATA_SECONDS,
-                tqdm_class=_reporting_bar(f"{repository}/{WEIGHTS_NAME}", progress),
+        with _quiet_client():
+            # asked first, because hf_hub_download tries for half a minute without a network
+            get_hf_file_metadata(hf_hub_url(repository, WEIGHTS_NAME), timeout=METADATA_SECONDS)
+            path = Path(
+                hf_hub_download(
+                    repository,
+                    WEIGHTS_NAME,
+                    cache_dir=cache_dir,
+                    etag_timeout=METADATA_SECONDS,
+                    tqdm_class=bar,
+                )
             )
-        )
     except Exception as error:  # its HTTP library, and so its errors, differ by version
         raise WeightsError(f"{repository}: {_reason(error)}") from error
     _check_sha256(path, repository)
     return path
+
+
+@contextmanager
+def _quiet_client() -> Iterator[None]:
+    """Keep the client's own warnings off the terminal: what fails becomes our error."""
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _check_sha256(path: Path, repository: str) -> None:

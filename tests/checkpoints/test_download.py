@@ -47,9 +47,7 @@ def test_what_the_hub_lacks_is_the_official_pickle(hub_server: Server, cache: Pa
     assert expected_sha256(HUGE, path) == file_sha256(path)
 
 
-def test_what_is_damaged_on_the_hub_is_the_official_pickle(
-    hub_server: Server, cache: Path
-) -> None:
+def test_what_is_damaged_on_the_hub_is_the_official_pickle(hub_server: Server, cache: Path) -> None:
     hub_server.add_repository(BASE.repository, BODY)
     hub_server.declared = "0" * 64
     hub_server.files[f"/{BASE.filename}"] = b"pickle"
