@@ -7,14 +7,13 @@ and Something-Something-style models sample one frame of each of T equal segment
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from hiera_cli.errors import UsageError
+from hiera_cli.options import SamplingName
 
-SamplingName = Literal["stride", "segments"]
 TARGET_FPS = 30.0
 
 
