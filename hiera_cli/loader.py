@@ -163,7 +163,9 @@ def _batch(
 # ---------------------------------------------------------------------------- decoding ahead
 
 
-def _decode_ahead(inputs: Iterable[InputPath], options: LoaderOptions) -> Iterator[_Item]:
+def _decode_ahead(
+    inputs: Iterable[InputPath], options: LoaderOptions
+) -> Generator[_Item, None, None]:
     """Items of all videos in input order, decoded by `options.workers` background threads."""
     jobs: _Jobs = queue.SimpleQueue()
     stop = threading.Event()

@@ -15,6 +15,7 @@ FLOORS: list[set[str]] = [
     {"model", "video"},
     {
         "annotations",
+        "checkpoints",
         "class_names",
         "clips",
         "datasets",

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict
 from typing import IO, Any
@@ -49,7 +49,7 @@ class DecodeProcess:
         limits: Limits,
         threads: int = 1,
         square_pixels: bool = False,
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         """As `decode_video`, in the child.
 
         Raises:

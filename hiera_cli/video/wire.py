@@ -22,7 +22,7 @@ def pack_event(event: Event) -> tuple[dict[str, Any], list[memoryview]]:
     """Header and payload of an event."""
     if isinstance(event, Frame):
         header = {"frame": event.frame_index, "shape": event.rgb.shape}
-        return header, [memoryview(event.rgb).cast("B")]
+        return header, [event.rgb.reshape(-1).data]
     info, timeline = event.info, event.info.timeline
     facts = {
         f.name: getattr(info, f.name) for f in fields(info) if f.name not in ("timeline", "path")
@@ -45,7 +45,7 @@ def pack_event(event: Event) -> tuple[dict[str, Any], list[memoryview]]:
         },
         "shapes": {name: array.shape for name, array in arrays.items()},
     }
-    return header, [memoryview(a).cast("B") for a in arrays.values() if a.size]
+    return header, [a.reshape(-1).view(np.uint8).data for a in arrays.values() if a.size]
 
 
 def read_event(header: dict[str, Any], payload: bytearray) -> Event:
