@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hiera_cli.cli import classify, console, probe
+from hiera_cli.cli import classify, console, extract_features, merge, probe, verify
 from hiera_cli.cli.options import flatten
 from hiera_cli.errors import HieraError
 
@@ -93,6 +93,9 @@ def hiera(
 
 _add("classify", classify.classify, classify.FLAGS)
 _add("probe", probe.probe, probe.FLAGS)
+_add("extract-features", extract_features.extract_features, extract_features.FLAGS)
+_add("merge", merge.merge, merge.FLAGS)
+_add("verify", verify.verify, verify.FLAGS)
 
 
 def main() -> None:

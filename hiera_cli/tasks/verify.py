@@ -47,6 +47,8 @@ def verify_features(
     seed: int = 0,
     tolerance: float | None = None,
     root: str | None = None,
+    model: str | None = None,
+    weights: str | None = None,
     options: EngineOptions | None = None,
 ) -> Iterator[Checked | Failure]:
     """Compute a random sample of a table's rows again.
@@ -57,6 +59,8 @@ def verify_features(
         seed: which ones.
         tolerance: largest deviation that passes; None for what the table's precision allows.
         root: where the videos are, if not where they were.
+        model: where the model is, if not where it was.
+        weights: likewise.
         options: device, workers and so on; everything else comes from the table.
 
     Yields:
@@ -70,7 +74,12 @@ def verify_features(
     made = read_metadata(path)
     if made.get("kind") != "features":
         raise UsageError(f"{path} is no table of features")
-    engine, features = _same_engine(made, options or EngineOptions(), path)
+    own = replace(
+        options or EngineOptions(),
+        model=model or made["notes"]["model"],
+        weights=weights or made["notes"]["weights"],
+    )
+    engine, features = _same_engine(made, own, path)
     allowed = tolerance if tolerance is not None else _tolerance(made)
     num_rows = count_rows(path)
     chosen = random.Random(seed).sample(range(num_rows), min(sample, num_rows))
@@ -87,11 +96,8 @@ def _same_engine(
     features = FeatureOptions(
         layer=made["layer"], pool=made["pool"], feature_dtype=made["feature_dtype"]
     )
-    model = options.model or made["notes"]["model"]
     own = replace(
         options,
-        model=model,
-        weights=options.weights or made["notes"]["weights"],
         square_pixels=made["square_pixels"],
         dtype=made["dtype"] if options.dtype == "auto" else options.dtype,
     )
@@ -99,7 +105,7 @@ def _same_engine(
     if engine.loaded.weights_sha256 != made["weights_sha256"]:
         raise UsageError(
             f"{path} was made with other weights ({made['weights_sha256'][:12]}…) than those of "
-            f"{model} ({engine.loaded.weights_sha256[:12]}…)",
+            f"{own.model} ({engine.loaded.weights_sha256[:12]}…)",
             hint="name the right ones with -m or --weights",
         )
     protocol = replace(engine.loader.protocol, **made["protocol"])
