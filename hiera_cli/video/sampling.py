@@ -7,6 +7,7 @@ and Something-Something-style models sample one frame of each of T equal segment
 """
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
