@@ -70,7 +70,8 @@ def _write(
     table: TableOptions,
     talk: TalkOptions,
 ) -> int:
-    from hiera_cli.tasks.feature_table import Started, VideoFeatures, plan_output, write_features
+    from hiera_cli.tasks.feature_table import Started, plan_output, write_features
+    from hiera_cli.tasks.feature_writer import VideoFeatures
 
     records = write_features(files, out, features=features, options=engine, table=table)
     started = next(records)
@@ -114,7 +115,7 @@ def _estimate(
         f"videos        {found.num_videos}"
         f" ({found.num_finished} finished, {found.num_unreadable} not readable)",
         f"clips         {found.num_clips}",
-        f"output        {found.output_bytes / 1e6:.1f} MB before compression",
+        f"output        {_size(found.output_bytes)} before compression",
         f"speed         {found.clips_per_second:.2f} clips a second",
         f"time          {_duration(found.seconds)}",
     )
@@ -126,3 +127,11 @@ def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+def _size(num_bytes: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if num_bytes < 1000:
+            return f"{num_bytes:.3g} {unit}"
+        num_bytes /= 1000
+    return f"{num_bytes:.3g} TB"

@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,20 +98,13 @@ def _num_clips(path: str, protocol: Protocol, limits: Limits) -> int:
 def _clips_per_second(
     sources: Sequence[InputPath], engine: Engine, features: FeatureOptions
 ) -> float:
-    """The rate over some seconds, without the first clip, which pays for the start."""
-    num_clips, started, now = 0, 0.0, 0.0
-    begun = time.perf_counter()
-    with closing(engine.run(sources, wanted(features), clips=True)) as results:  # type: ignore[type-var]
-        for result in results:
-            if not isinstance(result, ClipResult):
-                continue
-            num_clips, now = num_clips + 1, time.perf_counter()
-            started = started or now
-            if now - begun > MEASURED_SECONDS:
-                break
-    if num_clips < 2:
-        return num_clips / max(now - begun, 1e-9)
-    return (num_clips - 1) / max(now - started, 1e-9)
+    """The rate of some seconds, decoding and the start of the pipeline included."""
+    num_clips, begun = 0, time.perf_counter()
+    for result in engine.run(sources, wanted(features), clips=True):
+        num_clips += isinstance(result, ClipResult)
+        if time.perf_counter() - begun > MEASURED_SECONDS:
+            break
+    return num_clips / (time.perf_counter() - begun)
 
 
 def _row_bytes(columns: Sequence[Column]) -> int:
