@@ -1,6 +1,9 @@
-"""What every command that runs a model can be told: plain values, checked where they are used."""
+"""What commands can be told: plain values with their defaults, checked where they are used."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+SamplingName = Literal["stride", "segments"]
 
 
 @dataclass(frozen=True)
@@ -88,3 +91,28 @@ class TableOptions:
     rows_per_shard: int | None = None
     shard: str | None = None
     devices: str | None = None
+
+
+@dataclass(frozen=True)
+class ProbeOptions:
+    """What is asked about video files.
+
+    Attributes:
+        protocol: `fast`, `balanced`, `paper` or `dense`: whose views are listed.
+        clips: number of clips instead of the protocol's.
+        crops: 1 or 3 instead of the protocol's.
+        hop: seconds from window to window (`dense` only).
+        count: decode everything to count the frames; else trust the container.
+        max_pixels: largest frame that is decoded.
+        timeout: seconds that decoding one video may take; 0 for no limit.
+        isolate: decode in a child process; None decides by the number of videos.
+    """
+
+    protocol: str = "balanced"
+    clips: int | None = None
+    crops: int | None = None
+    hop: float | None = None
+    count: bool = True
+    max_pixels: int = 8192 * 4320
+    timeout: float = 600.0
+    isolate: bool | None = None

@@ -9,7 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
-from hiera_cli.cli import classify, console, extract_features, merge, probe, verify
+from hiera_cli.cli import (
+    classify,
+    console,
+    extract_features,
+    finetune,
+    merge,
+    pretrain,
+    probe,
+    verify,
+)
 from hiera_cli.cli.options import flatten
 from hiera_cli.errors import HieraError
 
@@ -92,6 +101,8 @@ def hiera(
 
 
 _add("classify", classify.classify, classify.FLAGS)
+_add("finetune", finetune.finetune, finetune.FLAGS)
+_add("pretrain", pretrain.pretrain, pretrain.FLAGS)
 _add("probe", probe.probe, probe.FLAGS)
 _add("extract-features", extract_features.extract_features, extract_features.FLAGS)
 _add("merge", merge.merge, merge.FLAGS)

@@ -33,7 +33,7 @@ def write_videos(
     """
     num_clips = 0
     all_finite = True
-    for result in engine.run(files, wanted(features), clips=True):
+    for result in engine.run(files, wanted(features), clips=True, pad=True):
         if isinstance(result, ClipResult):
             clip = clip_feature(result)
             all_finite = all_finite and is_finite(clip, features.feature_dtype)

@@ -142,7 +142,7 @@ def _check_video(
 ) -> Iterator[Checked | Failure]:
     """Run one video until its last wanted clip."""
     wanted_rows = {row.clip_index: row for row in rows}
-    with closing(engine.run([source], wanted(features), clips=True)) as results:  # type: ignore[type-var]
+    with closing(engine.run([source], wanted(features), clips=True, pad=True)) as results:  # type: ignore[type-var]
         for result in results:
             if isinstance(result, VideoFailure):
                 yield result.failure
