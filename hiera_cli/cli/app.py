@@ -12,10 +12,13 @@ import typer
 from hiera_cli.cli import (
     classify,
     console,
+    extract_features,
     finetune,
+    merge,
     models,
     pretrain,
     probe,
+    verify,
 )
 from hiera_cli.cli.options import flatten
 from hiera_cli.errors import HieraError
@@ -108,6 +111,9 @@ _add("classify", classify.classify, classify.FLAGS)
 _add("finetune", finetune.finetune, finetune.FLAGS)
 _add("pretrain", pretrain.pretrain, pretrain.FLAGS)
 _add("probe", probe.probe, probe.FLAGS)
+_add("extract-features", extract_features.extract_features, extract_features.FLAGS)
+_add("merge", merge.merge, merge.FLAGS)
+_add("verify", verify.verify, verify.FLAGS)
 
 models_app = typer.Typer(no_args_is_help=True)
 app.add_typer(models_app, name="models", help="List, show, download and verify models.")
