@@ -85,7 +85,7 @@ def loader_options(
         batch_size=_auto("--batch-size", options.batch_size, _batch_size(preprocessing, on_gpu)),
         workers=_auto("--workers", options.workers, _workers(on_gpu)),
         limits=Limits(max_pixels=options.max_pixels, timeout_seconds=options.timeout or None),
-        isolate=bool(options.isolate),
+        isolate=options.isolate,
         square_pixels=options.square_pixels,
     )
 
