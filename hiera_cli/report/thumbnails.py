@@ -3,13 +3,16 @@
 import base64
 import io
 import logging
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from hiera_cli.errors import MediaError
-from hiera_cli.video.decode import Finished, Frame, Planned, decode_video
+from hiera_cli.video.decode import Event, Frame, Limits, Planned
+from hiera_cli.video.isolate import DecodeProcess
 from hiera_cli.video.sampling import ClipPlan, Protocol
 
 logger = logging.getLogger("hiera_cli")
@@ -19,24 +22,41 @@ HEIGHT, MAX_WIDTH = 96, 200
 JPEG_QUALITY = 68
 
 
-def film_strip(path: str, protocol: Protocol) -> tuple[str, ...]:
-    """Some of the frames that a protocol samples from a video, spread over it, as data URIs.
+def film_strips(
+    paths: Mapping[str, str], protocol: Protocol, *, limits: Limits
+) -> dict[str, tuple[str, ...]]:
+    """Some of the frames that a protocol samples from each video, spread over it.
 
-    Empty when the video cannot be decoded any more: the report goes without.
+    Args:
+        paths: the videos, by name.
+        protocol: which frames are sampled.
+        limits: what decoding a video may cost.
+
+    Returns:
+        Data URIs by name; none for a video that cannot be decoded any more.
     """
+    with closing(DecodeProcess()) as process:
+        return {
+            name: _film_strip(process.decode(path, protocol, limits=limits))
+            for name, path in paths.items()
+        }
+
+
+def _film_strip(events: Iterator[Event]) -> tuple[str, ...]:
     pictures: dict[int, str] = {}
     wanted: tuple[int, ...] = ()
     try:
-        for event in decode_video(path, protocol):
+        for event in events:
+            if isinstance(event, Frame):
+                if event.frame_index in wanted:
+                    pictures[event.frame_index] = as_data_uri(event.rgb)
+                continue
+            wanted = spread(event.clips)
             if isinstance(event, Planned):
-                wanted = spread(event.clips)
                 pictures = {}
-            elif isinstance(event, Frame) and event.frame_index in wanted:
-                pictures[event.frame_index] = as_data_uri(event.rgb)
-            elif isinstance(event, Finished):
-                wanted = spread(event.clips)
     except MediaError as error:
-        logger.debug("no thumbnails of %s: %s", path, error.message)
+        logger.debug("no thumbnails: %s", error.message)
+        return ()
     return tuple(pictures[index] for index in wanted if index in pictures)
 
 
