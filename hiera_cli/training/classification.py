@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hiera_cli.model.hiera import Hiera
 from hiera_cli.training.clips import ClipSource
 from hiera_cli.training.data import (
     Batch,
@@ -108,4 +110,7 @@ class Classification:
 
     def save(self, folder: Path, model: nn.Module) -> None:
         """Write config.json, with the class names, and model.safetensors."""
-        save_model(folder, model, labels=self._classes, preprocessing=self._preprocessing, extra={})
+        network = cast(Hiera, model)
+        save_model(
+            folder, network, labels=self._classes, preprocessing=self._preprocessing, extra={}
+        )

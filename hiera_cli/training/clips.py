@@ -11,6 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from hiera_cli.errors import MediaError
+from hiera_cli.inputs import IMAGE_SUFFIXES
 from hiera_cli.training.cache import cached_pixels
 from hiera_cli.video.augment import (
     WHOLE,
@@ -23,7 +24,7 @@ from hiera_cli.video.decode import Finished, Frame, Limits, Planned, decode_vide
 from hiera_cli.video.sampling import ClipPlan, Protocol, SamplingName
 from hiera_cli.video.transforms import CropPlan, crop_frame, resized_size
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+PICTURE_SUFFIXES = tuple(IMAGE_SUFFIXES)
 Frames = npt.NDArray[np.uint8]
 View = Callable[[int, Frames], Tensor]
 

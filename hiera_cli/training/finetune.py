@@ -11,7 +11,13 @@ from hiera_cli.model.hiera import Hiera
 from hiera_cli.training.classification import Classification
 from hiera_cli.training.clips import ClipSource
 from hiera_cli.training.distributed import Process, process_group, this_process
-from hiera_cli.training.initial import Initial, copy_weights, open_initial, seeded
+from hiera_cli.training.initial import (
+    Initial,
+    copy_weights,
+    open_architecture,
+    open_pretrained,
+    seeded,
+)
 from hiera_cli.training.labelled import LabelledVideos, read_labelled
 from hiera_cli.training.loop import train
 from hiera_cli.training.mixing import Mixing
@@ -78,7 +84,8 @@ def finetune(options: FinetuneOptions) -> Iterator[Record]:
 
 def prepare(options: FinetuneOptions, process: Process, device: torch.device) -> Run:
     """Read the data and build the model: everything before the first step."""
-    initial = open_initial(options.model, from_scratch=options.from_scratch)
+    find = open_architecture if options.from_scratch else open_pretrained
+    initial = find(options.model)
     recipe = options.recipe or finetune_recipe(initial.config)
     stride = options.frame_stride or initial.preprocessing.frame_stride
     preprocessing = replace(initial.preprocessing, frame_stride=stride)
@@ -144,7 +151,8 @@ def build_classifier(
             if kept_head or not name.startswith("head.")
         }
         fresh = copy_weights(model, weights, fresh=ABOVE_ENCODER)
-        logger.info("%s: %s", initial.name, f"fresh {', '.join(fresh)}" if fresh else "all kept")
+        if fresh:
+            logger.info("starts afresh: %s", ", ".join(fresh))
     if options.freeze_backbone:
         model.requires_grad_(requires_grad=False)
         model.head.requires_grad_()

@@ -1,6 +1,5 @@
 """The network that a run begins with: an architecture, and the weights to start from, if any."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,10 +8,18 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from hiera_cli.checkpoint import open_weights
+from hiera_cli.checkpoints.file import open_weights
+from hiera_cli.checkpoints.folder import CONFIG_NAME, read_folder_config
 from hiera_cli.errors import UsageError, WeightsError
 from hiera_cli.model.config import HieraConfig
-from hiera_cli.zoo import Preprocessing, find_checkpoint, unknown_model
+from hiera_cli.weights import open_model
+from hiera_cli.zoo import (
+    BUNDLED_MODEL,
+    Preprocessing,
+    bundled_folder,
+    find_checkpoint,
+    unknown_model,
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -20,53 +27,51 @@ class Initial:
     """Where a run begins.
 
     Attributes:
-        name: of the model, for people.
         config: the architecture as a classifier.
         preprocessing: what its pixels are.
         labels: class names that the weights know; empty when they have no trained head.
-        weights: by parameter name; empty when training from scratch.
+        weights: by parameter name; None when training from scratch.
     """
 
-    name: str
     config: HieraConfig
     preprocessing: Preprocessing
     labels: tuple[str, ...] = ()
     weights: Mapping[str, Tensor] | None = None
 
 
-def open_initial(name: str, *, from_scratch: bool) -> Initial:
-    """Find an architecture by zoo name, folder or config.json, with weights unless from scratch.
+def open_architecture(name: str) -> Initial:
+    """The shape of a zoo model, of a model folder or in a config.json, without its weights.
 
     Raises:
-        UsageError: no such model, or a bare config.json without `from_scratch`.
+        UsageError: no such model.
+        WeightsError: a config.json that makes no sense.
+    """
+    official = find_checkpoint(name)
+    if official is not None:
+        return Initial(official[0].config, official[0].preprocessing)
+    path = bundled_folder() if name == BUNDLED_MODEL else Path(name)
+    if path.is_dir():
+        path /= CONFIG_NAME
+    if path.suffix != ".json":
+        raise unknown_model(name)
+    described = read_folder_config(path)
+    found = described.preprocessing or Preprocessing.for_config(described.config)
+    return Initial(described.config, found)
+
+
+def open_pretrained(name: str) -> Initial:
+    """A model with its weights: fine-tuned ones, or those of a masked autoencoder.
+
+    Raises:
+        UsageError: no such model, or an architecture alone.
         WeightsError: weights that are not available or damaged.
     """
-    path = Path(name)
-    if path.is_dir() or path.suffix == ".json":
-        return _open_local(path, from_scratch=from_scratch)
-    found = find_checkpoint(name)
-    if found is None:
-        raise unknown_model(name)
-    return Initial(found[0].name, found[0].config, found[0].preprocessing)
-
-
-def _open_local(path: Path, *, from_scratch: bool) -> Initial:
-    config_path = path / "config.json" if path.is_dir() else path
-    try:
-        values = json.loads(config_path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"cannot read {config_path}: {error}") from error
-    config = HieraConfig.from_dict(values)
-    stored = values.get("preprocessing")
-    preprocessing = Preprocessing.from_dict(stored) if stored else Preprocessing.for_config(config)
-    if from_scratch:
-        return Initial(path.stem, config, preprocessing)
-    if not path.is_dir():
-        raise UsageError(f"{path} has no weights", hint="add --from-scratch")
-    file = open_weights(path / "model.safetensors")
-    labels = tuple(values.get("labels") or ()) if file.has_head else ()
+    if name.endswith(".json"):
+        raise UsageError(f"{name} is an architecture without weights", hint="add --from-scratch")
+    loaded = open_model(name, need_head=False)
+    file = open_weights(loaded.weights_path)
     weights = {key: file.tensor(key) for key in file.shapes}
-    return Initial(path.name, config, preprocessing, labels, weights)
+    return Initial(loaded.model.config, loaded.preprocessing, loaded.labels, weights)
 
 
 def copy_weights(

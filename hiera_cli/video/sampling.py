@@ -145,7 +145,7 @@ class Timeline:
             return indices
         targets = self.times_seconds[0] + indices / self.fps + 1e-6
         shown = np.searchsorted(self.times_seconds, targets, side="right") - 1
-        return np.clip(shown, 0, self.num_frames - 1).astype(np.int64)
+        return np.asarray(np.clip(shown, 0, self.num_frames - 1), dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
