@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from hiera_cli.cli import classify, console, probe
+from hiera_cli.cli import eval as evaluation
 from hiera_cli.cli.options import flatten
 from hiera_cli.errors import HieraError
 
@@ -93,6 +94,7 @@ def hiera(
 
 _add("classify", classify.classify, classify.FLAGS)
 _add("probe", probe.probe, probe.FLAGS)
+_add("eval", evaluation.evaluate, evaluation.FLAGS)
 
 
 def main() -> None:

@@ -161,8 +161,13 @@ class Summary:
     warnings: tuple[str, ...]
 
 
-def summarise(account: Account) -> Summary:
-    """State what was measured, over how many videos, and with what."""
+def summarise(account: Account, *, dataset: str) -> Summary:
+    """State what was measured, over how many videos, and with what.
+
+    Args:
+        account: what became of every video.
+        dataset: where the data set is.
+    """
     plan, metrics, settings = account.plan, account.metrics, account.settings
     num_expected = len(plan.expected)
     published = published_top1(plan, settings)
@@ -191,7 +196,7 @@ def summarise(account: Account) -> Summary:
         backend=settings["backend"],
         protocol=settings["protocol"],
         preprocessing=settings["preprocessing"],
-        dataset=settings["roots"][-1],
+        dataset=dataset,
         layout=plan.dataset.layout,
         labels_matched=plan.match.how,
         split=plan.dataset.split,
