@@ -20,6 +20,7 @@ from hiera_cli.cli import (
     probe,
     verify,
 )
+from hiera_cli.cli import eval as evaluation
 from hiera_cli.cli.options import flatten
 from hiera_cli.errors import HieraError
 
@@ -121,6 +122,7 @@ _add("list", models.list_models, group=models_app)
 _add("show", models.show, models.FLAGS, group=models_app)
 _add("download", models.download, models.FLAGS, group=models_app)
 _add("verify", models.verify, models.FLAGS, group=models_app)
+_add("eval", evaluation.evaluate, evaluation.FLAGS)
 
 
 def main() -> None:

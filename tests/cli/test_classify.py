@@ -102,9 +102,10 @@ def test_all_formats_say_the_same(model: str, videos: Path, tmp_path: Path) -> N
     assert (rows[0]["label"], int(rows[0]["index"])) == (first["label"], first["index"])
     assert float(rows[0]["score"]) == pytest.approx(first["score"], abs=1e-6)
     assert rows[5]["error"].startswith("not_a_video")
-    assert os.listdir(tmp_path) == ["out.json", "out.jsonl", "out.csv"] or len(
-        os.listdir(tmp_path)
-    ) == 3
+    assert (
+        os.listdir(tmp_path) == ["out.json", "out.jsonl", "out.csv"]
+        or len(os.listdir(tmp_path)) == 3
+    )
 
 
 def test_the_table_is_for_people(model: str, videos: Path) -> None:
