@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hiera_cli import __version__
 from hiera_cli.cli import (
     classify,
     console,
@@ -92,9 +93,7 @@ def _interrupt(_signal: int, _frame: Any) -> None:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        sys.stdout.write(f"hiera {version('hiera-cli')}\n")
+        sys.stdout.write(f"hiera {__version__}\n")
         raise typer.Exit
 
 
