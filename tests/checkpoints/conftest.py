@@ -2,9 +2,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.checkpoints.server import Server, serving
 
 from hiera_cli.checkpoints import transfer
+from tests.checkpoints.server import Server, serving
 
 
 @pytest.fixture(autouse=True)

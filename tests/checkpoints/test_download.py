@@ -4,8 +4,6 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.checkpoints.conftest import set_sources
-from tests.checkpoints.server import Server
 
 from hiera_cli.checkpoints.download import (
     cache_folder,
@@ -16,6 +14,8 @@ from hiera_cli.checkpoints.download import (
 from hiera_cli.checkpoints.transfer import file_sha256
 from hiera_cli.errors import OutputError, WeightsError
 from hiera_cli.zoo import Checkpoint, find_checkpoint
+from tests.checkpoints.conftest import set_sources
+from tests.checkpoints.server import Server
 
 BODY = bytes(range(256)) * 1_000
 

@@ -3,11 +3,11 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.checkpoints.conftest import set_sources
-from tests.checkpoints.server import Server
 
 from hiera_cli.checkpoints.hub import cached_in_hub, fetch_from_hub, hub_sha256
 from hiera_cli.errors import WeightsError
+from tests.checkpoints.conftest import set_sources
+from tests.checkpoints.server import Server
 
 REPOSITORY = "facebook/hiera_base_16x224.mae_k400_ft_k400"
 BODY = bytes(range(256)) * 4_000

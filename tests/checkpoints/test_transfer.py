@@ -7,10 +7,10 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
-from tests.checkpoints.server import Server
 
 from hiera_cli.checkpoints.transfer import download_file, file_sha256, recorded_sha256
 from hiera_cli.errors import OutputError, UsageError, WeightsError
+from tests.checkpoints.server import Server
 
 BODY = bytes(range(256)) * 12_000  # 3 MB
 DIGEST = hashlib.sha256(BODY).hexdigest()
@@ -107,7 +107,7 @@ def test_a_disk_too_small_is_known_before_the_first_byte(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.files["/f.pth"] = BODY
-    usage = namedtuple("usage", "total used free")  # noqa: PYI024
+    usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 10, 1000))
     with pytest.raises(WeightsError, match=r"needs 0\.0 GiB") as caught:
         download_file(f"{server.url}/f.pth", tmp_path / "f.pth")
