@@ -78,7 +78,11 @@ def _write(predictions, plan, samples, scores, failures) -> None:
         "checkpoint": "model.safetensors",
         "weights_sha256": "5d" * 32,
         "labels": list(labels),
-        "preprocessing": {"num_frames": 16, "mean": [0.45, 0.45, 0.45], "interpolation": "bilinear"},
+        "preprocessing": {
+            "num_frames": 16,
+            "mean": [0.45, 0.45, 0.45],
+            "interpolation": "bilinear",
+        },
         "protocol": {"name": "paper", "num_clips": 5, "num_crops": 3, "hop_seconds": None},
         "backend": "torch on cpu, float32",
         "limit": plan.limit,
