@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hiera_cli.errors import Failure, HieraError
 from hiera_cli.inputs import printable
@@ -71,3 +71,23 @@ def progress(
             if note is not None:
                 bar.set_postfix_str(note(), refresh=False)
             bar.update()
+
+
+def byte_progress(*, quiet: bool) -> Callable[[str, int, int | None], None] | None:
+    """A bar on stderr for bytes that arrive, if stderr is a terminal; None where it is not."""
+    if quiet or not sys.stderr.isatty():
+        return None
+    from tqdm import tqdm
+
+    bars: dict[str, Any] = {}
+
+    def show(name: str, done: int, total: int | None) -> None:
+        if name not in bars:
+            bars[name] = tqdm(desc=printable(name), unit="B", unit_scale=True, leave=False)
+        bar = bars[name]
+        bar.total = total
+        bar.update(done - bar.n)
+        if done == total:
+            bar.close()
+
+    return show

@@ -24,7 +24,17 @@ from hiera_cli.video.reader import Reader
 from hiera_cli.video.sampling import ClipPlan, Protocol, Timeline, plan_clips
 from hiera_cli.video.survey import Survey, no_frames, predicted_timeline
 
-__all__ = ["Event", "Finished", "Frame", "Limits", "Planned", "VideoInfo", "decode_video", "probe"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "Event",
+    "Finished",
+    "Frame",
+    "Limits",
+    "Planned",
+    "VideoInfo",
+    "decode_video",
+    "probe",
+]
 
 
 @dataclass(frozen=True, slots=True)
