@@ -4,13 +4,49 @@ Field names and meanings are those of the official constructor, so that an offic
 `config.json` is read as it stands.
 """
 
+import math
+import reprlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from hiera_cli.errors import WeightsError
 
 MAX_PARAMETERS = 4_000_000_000
+MAX_TOKENS = 1_000_000
+NUM_STAGES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPlan:
+    """One transformer block as plain data.
+
+    Attributes:
+        dim, dim_out: width of the tokens that come in and that go out.
+        num_heads: attention heads.
+        hidden_dim: width inside the MLP.
+        pool: how many tokens become one (1: no query pooling).
+        unit_attention: whether attention stays inside a mask unit.
+        drop_path: probability with which a residual branch is left out while training.
+    """
+
+    dim: int
+    dim_out: int
+    num_heads: int
+    hidden_dim: int
+    pool: int = 1
+    unit_attention: bool = False
+    drop_path: float = 0.0
+
+    @property
+    def num_parameters(self) -> int:
+        """Weights and biases of the block."""
+        attention = (
+            self.dim * 3 * self.dim_out + 3 * self.dim_out + self.dim_out * (self.dim_out + 1)
+        )
+        mlp = 2 * self.dim_out * self.hidden_dim + self.hidden_dim + self.dim_out
+        shortcut = (self.dim + 1) * self.dim_out if self.dim != self.dim_out else 0
+        return 2 * self.dim + attention + 2 * self.dim_out + mlp + shortcut
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +97,112 @@ class HieraConfig:
     norm_eps: float = 1e-6
 
     def __post_init__(self) -> None:
-        """Check every field.
+        """Check every field; nothing is allocated before.
 
         Raises:
             WeightsError: a value of the wrong type, out of range, or shapes that do not fit.
         """
-        raise NotImplementedError  # filled in by the model work
+        for name, (low, high) in _INTEGERS.items():
+            _check_int(name, getattr(self, name), low, high)
+        for name, (least, most) in _NUMBERS.items():
+            _check_number(name, getattr(self, name), least, most)
+        _check_flag("sep_pos_embed", self.sep_pos_embed)
+        self._check_axes()
+        self._check_stages()
+        self._check_sizes()
+        self._check_parameters()
+
+    def _check_axes(self) -> None:
+        _check_tuple("input_size", self.input_size, (2, 3))
+        for name, (low, high) in _PER_AXIS.items():
+            values = _check_tuple(name, getattr(self, name), (len(self.input_size),))
+            for value in values:
+                _check_int(name, value, low, high)
+
+    def _check_stages(self) -> None:
+        for value in _check_tuple("stages", self.stages, (NUM_STAGES,)):
+            _check_int("stages", value, 1, 1024)
+        for value in _check_tuple("mask_unit_attn", self.mask_unit_attn, (NUM_STAGES,)):
+            _check_flag("mask_unit_attn", value)
+        for block in self.blocks():
+            if block.num_heads < 1 or block.dim_out % block.num_heads:
+                raise _refusal(
+                    "num_heads", self.num_heads, f"does not divide width {block.dim_out}"
+                )
+
+    def _check_sizes(self) -> None:
+        for unit, stride in zip(self.mask_unit_size, self.q_stride, strict=True):
+            if unit % stride**self.q_pool:
+                reason = f"not divisible by q_stride to the power of q_pool ({stride**self.q_pool})"
+                raise _refusal("mask_unit_size", self.mask_unit_size, reason)
+        steps = tuple(s * u for s, u in zip(self.patch_stride, self.mask_unit_size, strict=True))
+        if any(size % step for size, step in zip(self.input_size, steps, strict=True)):
+            raise _refusal(
+                "input_size",
+                self.input_size,
+                "whole mask units do not fill it",
+                hint=f"use multiples of {' x '.join(map(str, steps))}",
+            )
+        axes = zip(
+            self.input_size, self.patch_kernel, self.patch_stride, self.patch_padding, strict=True
+        )
+        if any((i + 2 * p - k) // s + 1 != i // s for i, k, s, p in axes):
+            raise _refusal("patch_kernel", self.patch_kernel, "does not give one token per stride")
+        if math.prod(self.grid_size) > MAX_TOKENS:
+            raise _refusal("input_size", self.input_size, f"more than {MAX_TOKENS:,} tokens")
+
+    def _check_parameters(self) -> None:
+        if self.num_parameters > MAX_PARAMETERS:
+            reason = f"the network would have {self.num_parameters:,} parameters"
+            raise _refusal("embed_dim", self.embed_dim, reason)
+
+    @property
+    def grid_size(self) -> tuple[int, ...]:
+        """Tokens per axis in the first stage."""
+        return tuple(i // s for i, s in zip(self.input_size, self.patch_stride, strict=True))
+
+    @property
+    def num_parameters(self) -> int:
+        """Parameters of `Hiera` (not of the autoencoder), counted without allocating."""
+        blocks = self.blocks()
+        patch = self.embed_dim * (self.in_chans * math.prod(self.patch_kernel) + 1)
+        space = math.prod(self.grid_size[-2:])
+        time = math.prod(self.grid_size[:-2])
+        positions = space + time if self.sep_pos_embed else space * time
+        dim = blocks[-1].dim_out
+        head = 2 * dim + (dim + 1) * self.num_classes
+        return patch + positions * self.embed_dim + sum(b.num_parameters for b in blocks) + head
+
+    def blocks(self) -> tuple[BlockPlan, ...]:
+        """The transformer blocks, first to last.
+
+        Width and heads grow in the first block of a stage, which also pools; that block still
+        attends the way the stage before it does (paper, section 3.3).
+        """
+        rates = _linear(self.drop_path_rate, sum(self.stages))
+        dim, heads, plans = self.embed_dim, self.num_heads, list[BlockPlan]()
+        for stage, depth in enumerate(self.stages):
+            for index in range(depth):
+                first = stage > 0 and index == 0
+                dim_out = int(dim * self.dim_mul) if first else dim
+                heads = int(heads * self.head_mul) if first else heads
+                plans.append(
+                    BlockPlan(
+                        dim=dim,
+                        dim_out=dim_out,
+                        num_heads=heads,
+                        hidden_dim=int(dim_out * self.mlp_ratio),
+                        pool=math.prod(self.q_stride) if first and stage <= self.q_pool else 1,
+                        unit_attention=self.mask_unit_attn[stage - 1 if first else stage],
+                        drop_path=rates[len(plans)],
+                    )
+                )
+                dim = dim_out
+        return tuple(plans)
+
+    def for_pretraining(self) -> "HieraConfig":
+        """The same network as the masked autoencoder wants it: no pooling before stage 4."""
+        return replace(self, q_pool=2)
 
     @property
     def is_video(self) -> bool:
@@ -84,11 +220,73 @@ class HieraConfig:
         Keys that are not constructor arguments are ignored here (labels and preprocessing live
         in the same file); values are checked by the constructor.
         """
-        known = {f.name for f in fields(cls)}
-        return cls(
-            **{
-                k: tuple(v) if isinstance(v, list) else v
-                for k, v in values.items()
-                if k in known
-            }
-        )
+        known = {field.name for field in fields(cls)}
+        arguments: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+            if name in known
+        }
+        return cls(**arguments)
+
+
+_INTEGERS = {
+    "in_chans": (1, 64),
+    "embed_dim": (1, 16384),
+    "num_heads": (1, 1024),
+    "num_classes": (1, 1_000_000),
+    "q_pool": (0, NUM_STAGES - 1),
+}
+_NUMBERS = {
+    "dim_mul": (1.0, 8.0),
+    "head_mul": (1.0, 8.0),
+    "mlp_ratio": (0.1, 64.0),
+    "drop_path_rate": (0.0, 0.99),
+    "head_dropout": (0.0, 0.99),
+    "head_init_scale": (0.0, 1000.0),
+    "norm_eps": (1e-12, 0.1),
+}
+_PER_AXIS = {
+    "input_size": (1, 8192),
+    "q_stride": (1, 8),
+    "mask_unit_size": (1, 512),
+    "patch_kernel": (1, 64),
+    "patch_stride": (1, 64),
+    "patch_padding": (0, 64),
+}
+
+
+def _linear(last: float, num: int) -> list[float]:
+    return [last * i / max(num - 1, 1) for i in range(num)]
+
+
+def _check_int(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _refusal(name, value, "not a whole number")
+    if not low <= value <= high:
+        raise _refusal(name, value, f"not between {low} and {high}")
+
+
+def _check_number(name: str, value: object, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _refusal(name, value, "not a number")
+    if not low <= value <= high:  # also refuses NaN
+        raise _refusal(name, value, f"not between {low:g} and {high:g}")
+
+
+def _check_flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise _refusal(name, value, "not true or false")
+
+
+def _check_tuple(name: str, value: object, lengths: tuple[int, ...]) -> tuple[object, ...]:
+    if not isinstance(value, tuple):
+        raise _refusal(name, value, "not a list")
+    if len(value) not in lengths:
+        raise _refusal(name, value, f"needs {' or '.join(map(str, lengths))} values")
+    return value
+
+
+def _refusal(name: str, value: object, reason: str, *, hint: str = "") -> WeightsError:
+    shown = reprlib.repr(value)
+    hint = hint or "check the model's config.json"
+    return WeightsError(f"model configuration: {name} = {shown}: {reason}", hint=hint)

@@ -77,9 +77,7 @@ def make_protocol(
         UsageError: an unknown name, a number out of range, or a hop without `dense`.
     """
     if name not in PROTOCOLS:
-        raise UsageError(
-            f"unknown protocol '{name}'", hint=f"choose one of {', '.join(PROTOCOLS)}"
-        )
+        raise UsageError(f"unknown protocol '{name}'", hint=f"choose one of {', '.join(PROTOCOLS)}")
     chosen = replace(PROTOCOLS[name], num_frames=num_frames, frame_stride=frame_stride)
     if clips is not None and clips != chosen.num_clips:
         chosen = replace(chosen, name="custom", num_clips=clips)

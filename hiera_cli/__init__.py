@@ -1,0 +1,62 @@
+"""Video understanding with Hiera: models, decoding, sampling, and the `hiera` command line.
+
+    from hiera_cli import classify, extract_features, load_model, probe
+
+Everything here is imported on first use, so that `import hiera_cli` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hiera_cli.errors import Failure, HieraError
+    from hiera_cli.model.config import HieraConfig
+    from hiera_cli.model.hiera import Hiera
+    from hiera_cli.model.mae import MaskedAutoencoder
+    from hiera_cli.options import EngineOptions
+    from hiera_cli.tasks.classify import Classification, Prediction, classify
+    from hiera_cli.tasks.features import extract_features
+    from hiera_cli.tasks.probe import probe
+    from hiera_cli.weights import load_model
+
+_HOMES = {
+    "Classification": "tasks.classify",
+    "EngineOptions": "options",
+    "Failure": "errors",
+    "Hiera": "model.hiera",
+    "HieraConfig": "model.config",
+    "HieraError": "errors",
+    "MaskedAutoencoder": "model.mae",
+    "Prediction": "tasks.classify",
+    "classify": "tasks.classify",
+    "extract_features": "tasks.features",
+    "load_model": "weights",
+    "probe": "tasks.probe",
+}
+
+__all__ = [
+    "Classification",
+    "EngineOptions",
+    "Failure",
+    "Hiera",
+    "HieraConfig",
+    "HieraError",
+    "MaskedAutoencoder",
+    "Prediction",
+    "classify",
+    "extract_features",
+    "load_model",
+    "probe",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hiera_cli' has no attribute '{name}'")
+    value = getattr(import_module(f"hiera_cli.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,193 @@
+"""What runs a batch: pixels in, scores and features out.
+
+Every backend takes raw pixels (0 to 255); normalisation is part of the module that it runs, so
+exported models contain it. This file holds PyTorch, eager and compiled; ONNX Runtime and OpenVINO
+live in `extras/` behind the same small protocol.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, cast
+
+import torch
+from torch import nn
+
+from hiera_cli.errors import UsageError
+from hiera_cli.model.hiera import Hiera
+from hiera_cli.weights import LoadedModel
+
+logger = logging.getLogger("hiera_cli")
+
+Layer = Literal["stage1", "stage2", "stage3", "stage4", "final"]
+Pool = Literal["mean", "max", "none"]
+LAYERS: tuple[Layer, ...] = ("stage1", "stage2", "stage3", "stage4", "final")
+POOLS: tuple[Pool, ...] = ("mean", "max", "none")
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a task needs of the model.
+
+    Attributes:
+        scores: class probabilities.
+        layer: where features are taken; None for no features. `final` is pooled and normalised,
+            what the head sees.
+        pool: how tokens become a vector; `none` keeps them as a map in T, H, W order.
+    """
+
+    scores: bool = True
+    layer: Layer | None = None
+    pool: Pool = "mean"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ModelOutput:
+    """What a batch gave, on the CPU in float32.
+
+    Attributes:
+        scores: (B, K) softmax of the logits, or None.
+        features: (B, D), or (B, T, H, W, D) unpooled ((B, H, W, D) for images), or None.
+    """
+
+    scores: torch.Tensor | None
+    features: torch.Tensor | None
+
+
+class Backend(Protocol):
+    """Runs batches of views of one model on one device."""
+
+    @property
+    def name(self) -> str:
+        """What runs the model and where, for people: `torch on cpu, float32`."""
+
+    def run(self, pixels: torch.Tensor, wanted: Wanted) -> ModelOutput:
+        """Pixels (B, 3, T, H, W) or (B, 3, H, W), uint8 or float in 0..255 -> outputs."""
+
+
+class PixelModel(nn.Module):
+    """A Hiera that takes raw pixels: uint8 or float in 0..255, (B, 3, T, H, W) or (B, 3, H, W)."""
+
+    mean: torch.Tensor
+    inverse_std: torch.Tensor
+
+    def __init__(self, model: Hiera, *, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.model = model
+        shape = (1, len(mean)) + (1,) * len(model.config.input_size)
+        scale = 255.0 * torch.tensor(std, dtype=torch.float32)
+        self.register_buffer("mean", 255.0 * torch.tensor(mean).view(shape), persistent=False)
+        self.register_buffer("inverse_std", (1.0 / scale).view(shape), persistent=False)
+
+    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Pixels in 0..255 -> (x / 255 - mean) / std in the model's dtype."""
+        normalised = (pixels.to(self.mean.dtype) - self.mean) * self.inverse_std
+        return normalised.to(self.model.patch_embed.proj.weight.dtype)
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pixels -> (logits (B, K), features (B, D))."""
+        features = self.model.forward_features(self.normalise(pixels))
+        return self.model.forward_head(features), features
+
+    def features_at(self, pixels: torch.Tensor, layer: Layer, pool: Pool) -> torch.Tensor:
+        """Pixels -> features of a layer, (B, D) pooled or (B, ..., D) as a map."""
+        x = self.normalise(pixels)
+        if layer == "final":
+            maps = self.model.forward_tokens(x)
+        else:
+            maps = self.model.forward_stages(x)[LAYERS.index(layer)]
+        if pool == "none":
+            return maps
+        tokens = maps.flatten(1, -2)
+        return tokens.mean(1) if pool == "mean" else tokens.amax(1)
+
+
+class TorchBackend:
+    """PyTorch on one device, eager or compiled."""
+
+    def __init__(
+        self, loaded: LoadedModel, *, device: torch.device, dtype: torch.dtype, compiled: bool
+    ) -> None:
+        spec = loaded.preprocessing
+        module = PixelModel(loaded.model, mean=spec.mean, std=spec.std).eval().to(device)
+        loaded.model.to(dtype)
+        self._module = module
+        self._forward = torch.compile(module) if compiled else module
+        self._device = device
+        kind = "compile" if compiled else "torch"
+        self.name = f"{kind} on {device}, {str(dtype).removeprefix('torch.')}"
+
+    @torch.inference_mode()
+    def run(self, pixels: torch.Tensor, wanted: Wanted) -> ModelOutput:
+        """Pixels (B, 3, T, H, W) or (B, 3, H, W), uint8 or float in 0..255 -> outputs."""
+        pixels = pixels.to(self._device, non_blocking=True)
+        pooled_final = wanted.layer == "final" and wanted.pool == "mean"
+        scores = features = None
+        if wanted.scores or pooled_final:
+            logits, features = self._forward(pixels)
+            scores = logits.float().softmax(-1).cpu() if wanted.scores else None
+        if wanted.layer is None:
+            return ModelOutput(scores, None)
+        if not pooled_final:
+            features = self._module.features_at(pixels, wanted.layer, wanted.pool)
+        return ModelOutput(scores, cast(torch.Tensor, features).float().cpu())
+
+
+def choose_device(name: str) -> torch.device:
+    """The device that a `--device` value means; `auto` prefers CUDA, then MPS, then the CPU.
+
+    Raises:
+        UsageError: an unknown device, or one that this machine does not have.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        hint = "use auto, cpu, cuda, cuda:N or mps"
+        raise UsageError(f"unknown device '{name}'", hint=hint) from error
+    available = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+    }
+    if (device.index or 0) >= available.get(device.type, 0):
+        raise UsageError(f"device '{name}' is not on this machine", hint="use --device auto")
+    return device
+
+
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+    """The dtype that a `--dtype` value means; `auto` is float16 on CUDA, else float32.
+
+    Raises:
+        UsageError: an unknown dtype.
+    """
+    if name == "auto":
+        return torch.float16 if device.type == "cuda" else torch.float32
+    if name not in DTYPES:
+        raise UsageError(f"unknown dtype '{name}'", hint=f"use auto, {', '.join(DTYPES)}")
+    return DTYPES[name]
+
+
+def make_backend(
+    loaded: LoadedModel, *, name: str = "torch", device: str = "auto", dtype: str = "auto"
+) -> Backend:
+    """The backend of that name for a model.
+
+    Args:
+        loaded: the model; it is moved to the device and converted.
+        name: `torch` or `compile`.
+        device: as `--device`.
+        dtype: as `--dtype`.
+
+    Raises:
+        UsageError: an unknown backend, device or dtype.
+    """
+    if name not in ("torch", "compile"):
+        raise UsageError(f"unknown backend '{name}'", hint="use torch or compile")
+    place = choose_device(device)
+    kind = choose_dtype(dtype, place)
+    return TorchBackend(loaded, device=place, dtype=kind, compiled=name == "compile")

@@ -1,0 +1,70 @@
+"""`hiera classify`: what happens in a video."""
+
+import sys
+from typing import IO, Any
+
+import typer
+
+from hiera_cli.cli import console
+from hiera_cli.cli.options import Inputs, OutputOptions
+from hiera_cli.cli.records import Layout, RecordWriter, Tally
+from hiera_cli.errors import Failure, NoInputError
+from hiera_cli.inputs import expand_inputs, printable
+from hiera_cli.options import EngineOptions
+
+FLAGS = {"top_k": typer.Option("-k", "--top-k", help="Predictions a video.")}
+BAR_WIDTH = 24
+
+
+def classify(inputs: Inputs, engine: EngineOptions, output: OutputOptions, top_k: int = 5) -> int:
+    """Classify videos: Kinetics actions, or whatever the model was trained on.
+
+    The default model needs its weights downloaded once; `-m camera-motion` is bundled.
+    """
+    from hiera_cli.pipeline import open_engine
+    from hiera_cli.tasks.classify import DEFAULT_PROTOCOL, classify_files
+
+    files = list(expand_inputs(inputs, stdin=sys.stdin))
+    if not files:
+        raise NoInputError("no video found", hint="name files or a folder that holds some")
+    layout = Layout(("path", "rank", "index", "label", "score", "error"), _rows, _show)
+    tally = Tally()
+    with RecordWriter(output, layout) as writer:
+        ready = open_engine(engine, protocol=DEFAULT_PROTOCOL)
+        records = classify_files(files, ready, top_k=top_k)
+        for record in console.progress(
+            records, total=len(files), unit="videos", quiet=output.quiet
+        ):
+            tally.add(record)
+            writer.write(record)
+            if isinstance(record, Failure):
+                console.show_failure(record)
+    return tally.exit_code
+
+
+def _rows(record: Any) -> list[dict[str, Any]]:
+    if isinstance(record, Failure):
+        return [{"path": record.path, "error": f"{record.kind}: {record.message}"}]
+    return [
+        {"path": record.path, "rank": p.rank, "index": p.index, "label": p.label, "score": p.score}
+        for p in record.predictions
+    ]
+
+
+def _show(record: Any, stream: IO[str]) -> None:
+    """A heading and a bar for each prediction."""
+    if isinstance(record, Failure):
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    page = Console(file=stream, highlight=False, soft_wrap=True)
+    facts = f"  {record.duration_seconds:.1f} s, {record.width}x{record.height}"
+    page.print(Text(printable(record.path), style="bold"), Text(facts, style="dim"), sep="")
+    for p in record.predictions:
+        bar = "━" * round(p.score * BAR_WIDTH)
+        style = "green" if p.rank == 1 else "dim"
+        page.print(Text(f"  {p.score:6.1%} "), Text(f"{bar:{BAR_WIDTH}} ", style), end="", sep="")
+        page.print(Text(printable(p.label)))
+    for warning in record.warnings:
+        page.print(Text(f"  warning: {printable(warning)}", style="yellow"))

@@ -1,0 +1,316 @@
+"""Paths in, batches of views out, with decoding in the background.
+
+Worker threads decode ahead, one video each, into bounded lanes; the consumer empties the lanes in
+input order and fills batches across videos. A video that cannot be read becomes a `Failure` in its
+place and stops nothing. Memory is bounded by the lanes, not by the videos.
+"""
+
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import torch
+
+from hiera_cli.errors import Failure, MediaError
+from hiera_cli.inputs import InputPath
+from hiera_cli.video.decode import Finished, Frame, Limits, Planned, VideoInfo, decode_video
+from hiera_cli.video.sampling import ClipPlan, Protocol
+from hiera_cli.video.transforms import CropPlan, crop_frame
+from hiera_cli.zoo import Preprocessing
+
+logger = logging.getLogger("hiera_cli")
+
+LANE_CLIPS = 4
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class LoaderOptions:
+    """How videos become batches.
+
+    Attributes:
+        protocol: which clips and how many crops are taken from a video.
+        preprocessing: what the model expects its pixels to be.
+        batch_size: views in a batch.
+        workers: videos decoded at the same time.
+        decode_threads: FFmpeg threads for each of them.
+        limits: bounds on what a file may cost.
+        isolate: decode in child processes that can be killed when FFmpeg hangs.
+        square_pixels: stretch frames whose pixels are not square.
+    """
+
+    protocol: Protocol
+    preprocessing: Preprocessing
+    batch_size: int = 4
+    workers: int = 1
+    decode_threads: int = 1
+    limits: Limits = field(default_factory=Limits)
+    isolate: bool = False
+    square_pixels: bool = False
+
+    @property
+    def crop_plan(self) -> CropPlan:
+        """The crops of one frame: a single center crop keeps more around it than three do."""
+        wanted = self.preprocessing
+        three = self.protocol.num_crops == 3
+        return CropPlan(
+            short_side=wanted.crop_size if three else wanted.short_side,
+            crop_size=wanted.crop_size,
+            num_crops=self.protocol.num_crops,
+            interpolation=wanted.interpolation,
+        )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ViewSlot:
+    """Where one view of a batch comes from."""
+
+    video_index: int
+    clip: ClipPlan
+    crop_index: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class VideoEnd:
+    """The last word on a video: what it was, or why it gave no result."""
+
+    video_index: int
+    input: InputPath
+    info: VideoInfo | None
+    failure: Failure | None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Batch:
+    """Views ready for a model.
+
+    Attributes:
+        pixels: (B, 3, T, H, W) float32 in 0..255; (B, 3, H, W) for image models; B may be 0.
+        slots: the origin of each of the B views, in input order.
+        ended: videos whose last view is in this batch or an earlier one.
+    """
+
+    pixels: torch.Tensor
+    slots: tuple[ViewSlot, ...]
+    ended: tuple[VideoEnd, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Clip:
+    """One decoded clip: T frames, each (num_crops, 3, S, S)."""
+
+    video_index: int
+    plan: ClipPlan
+    frames: list[torch.Tensor]
+
+    def view(self, crop_index: int) -> torch.Tensor:
+        """(3, T, S, S), or (3, S, S) for a single frame of an image model."""
+        return torch.stack([frame[crop_index] for frame in self.frames], dim=1)
+
+
+_Item = _Clip | VideoEnd
+
+
+def load_batches(inputs: Iterable[InputPath], options: LoaderOptions) -> Iterator[Batch]:
+    """Decode `inputs` in the background and yield their views in input order."""
+    with closing(_decode_ahead(inputs, options)) as items:
+        yield from _fill_batches(items, options)
+
+
+def _fill_batches(items: Iterable[_Item], options: LoaderOptions) -> Iterator[Batch]:
+    views: list[torch.Tensor] = []
+    slots: list[ViewSlot] = []
+    ended: list[VideoEnd] = []
+    for item in items:
+        if isinstance(item, VideoEnd):
+            ended.append(item)
+            if not views:
+                yield _batch(views, slots, ended, options)
+                ended = []
+            continue
+        for crop_index in range(options.protocol.num_crops):
+            views.append(item.view(crop_index))
+            slots.append(ViewSlot(item.video_index, item.plan, crop_index))
+            if len(views) == options.batch_size:
+                yield _batch(views, slots, ended, options)
+                views, slots, ended = [], [], []
+    if views or ended:
+        yield _batch(views, slots, ended, options)
+
+
+def _batch(
+    views: list[torch.Tensor],
+    slots: list[ViewSlot],
+    ended: list[VideoEnd],
+    options: LoaderOptions,
+) -> Batch:
+    side = options.preprocessing.crop_size
+    empty = torch.empty(0, 3, options.protocol.num_frames, side, side)
+    pixels = torch.stack(views) if views else empty
+    if options.preprocessing.num_frames == 1:
+        pixels = pixels.squeeze(2)
+    return Batch(pixels, tuple(slots), tuple(ended))
+
+
+# ---------------------------------------------------------------------------- decoding ahead
+
+
+def _decode_ahead(inputs: Iterable[InputPath], options: LoaderOptions) -> Iterator[_Item]:
+    """Items of all videos in input order, decoded by `options.workers` background threads."""
+    jobs: queue.SimpleQueue[tuple[int, InputPath, _Lane] | None] = queue.SimpleQueue()
+    stop = threading.Event()
+    for _ in range(options.workers):
+        threading.Thread(target=_work, args=(jobs, options), daemon=True).start()
+    lanes: deque[_Lane] = deque()
+    try:
+        for video_index, source in enumerate(inputs):
+            lanes.append(_Lane(stop))
+            jobs.put((video_index, source, lanes[-1]))
+            if len(lanes) > options.workers:
+                yield from lanes.popleft()
+        while lanes:
+            yield from lanes.popleft()
+    finally:
+        stop.set()
+        for _ in range(options.workers):
+            jobs.put(None)
+
+
+class _Lane:
+    """A bounded queue for the items of one video; iterating ends after its `VideoEnd`."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._items: queue.Queue[_Item] = queue.Queue(LANE_CLIPS)
+        self._stop = stop
+
+    def put(self, item: _Item) -> bool:
+        """Wait for room; False when nobody reads any more."""
+        while not self._stop.is_set():
+            try:
+                self._items.put(item, timeout=POLL_SECONDS)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def __iter__(self) -> Iterator[_Item]:
+        while True:
+            item = self._items.get()
+            yield item
+            if isinstance(item, VideoEnd):
+                return
+
+
+def _work(
+    jobs: "queue.SimpleQueue[tuple[int, InputPath, _Lane] | None]", options: LoaderOptions
+) -> None:
+    while (job := jobs.get()) is not None:
+        video_index, source, lane = job
+        with closing(_read_video(video_index, source, options)) as items:
+            for item in items:
+                if not lane.put(item):
+                    return
+
+
+def _read_video(video_index: int, source: InputPath, options: LoaderOptions) -> Iterator[_Item]:
+    """The clips of one video and then its `VideoEnd`; never raises."""
+    try:
+        info = yield from _read_clips(video_index, source.path, options)
+    except MediaError as error:
+        failure = Failure(source.name, error.kind, error.message)
+    except MemoryError:
+        failure = Failure(source.name, "too_large", "not enough memory to decode this video")
+    except Exception as error:
+        logger.debug("decoding %s failed", source.path, exc_info=True)
+        failure = Failure(source.name, "internal", f"{type(error).__name__}: {error}")
+    else:
+        yield VideoEnd(video_index, source, info, None)
+        return
+    yield VideoEnd(video_index, source, None, failure)
+
+
+def _read_clips(
+    video_index: int, path: str, options: LoaderOptions
+) -> Generator[_Clip, None, VideoInfo]:
+    """Carry out one video's plan; returns what is known about it after the last frame."""
+    collector = _Collector(options)
+    events = decode_video(
+        path,
+        options.protocol,
+        limits=options.limits,
+        threads=options.decode_threads,
+        square_pixels=options.square_pixels,
+    )
+    with closing(events):
+        for event in events:
+            for plan, frames in collector.take(event):
+                yield _Clip(video_index, plan, frames)
+    if collector.info is None:
+        raise MediaError("corrupt", "decoding ended without a result")
+    return collector.info
+
+
+class _Collector:
+    """Gathers the cropped frames of a video until clips are complete.
+
+    Evenly spread clips are handed out at the end, when the plan is certain; back-to-back windows
+    as soon as their last frame is there, and frames that no later window needs are dropped.
+    """
+
+    def __init__(self, options: LoaderOptions) -> None:
+        self.info: VideoInfo | None = None
+        self._crop_plan = options.crop_plan
+        self._streaming = options.protocol.num_clips is None
+        self._clips: tuple[ClipPlan, ...] = ()
+        self._num_done = 0
+        self._frames: dict[int, torch.Tensor] = {}
+
+    def take(
+        self, event: Planned | Frame | Finished
+    ) -> Iterator[tuple[ClipPlan, list[torch.Tensor]]]:
+        """Note an event; yields the clips that it completes."""
+        if isinstance(event, Frame):
+            self._frames[event.frame_index] = crop_frame(event.rgb, self._crop_plan)
+            if self._streaming:
+                yield from self._complete_clips(event.frame_index)
+            return
+        self._clips = event.clips
+        if isinstance(event, Planned):
+            self._frames.clear()
+            return
+        self.info = event.info
+        yield from self._complete_clips(None)
+
+    def _complete_clips(
+        self, latest_index: int | None
+    ) -> Iterator[tuple[ClipPlan, list[torch.Tensor]]]:
+        """Clips whose last frame is `latest_index` or earlier; all that are left for None."""
+        while self._num_done < len(self._clips):
+            clip = self._clips[self._num_done]
+            if latest_index is not None and clip.frame_indices[-1] > latest_index:
+                break
+            self._num_done += 1
+            yield clip, [self._nearest(index) for index in clip.frame_indices]
+        if latest_index is not None:
+            self._forget_used_frames()
+
+    def _nearest(self, frame_index: int) -> torch.Tensor:
+        """The frame, or the last one before it that decoded."""
+        if frame_index in self._frames:
+            return self._frames[frame_index]
+        earlier = [index for index in self._frames if index < frame_index]
+        if not self._frames:
+            raise MediaError("no_frames", "none of the sampled frames could be decoded")
+        return self._frames[max(earlier) if earlier else min(self._frames)]
+
+    def _forget_used_frames(self) -> None:
+        if self._num_done == len(self._clips):
+            return
+        first_needed = self._clips[self._num_done].frame_indices[0]
+        latest = max(self._frames)
+        for index in [i for i in self._frames if i < first_needed and i != latest]:
+            del self._frames[index]

@@ -1,0 +1,194 @@
+"""Hiera: a hierarchical vision transformer, for images and for video (arXiv 2306.00989).
+
+Parameter names and state-dict layout are the official ones, so that official checkpoints load.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from hiera_cli.errors import UsageError
+from hiera_cli.model.block import Block
+from hiera_cli.model.config import HieraConfig
+from hiera_cli.model.tokens import TokenGrid, reroll, unroll
+
+
+class PatchEmbed(nn.Module):
+    """The convolution that turns pixels into tokens."""
+
+    def __init__(self, config: HieraConfig) -> None:
+        super().__init__()
+        conv: Callable[..., nn.Module] = nn.Conv3d if config.is_video else nn.Conv2d
+        self.proj = conv(
+            config.in_chans,
+            config.embed_dim,
+            kernel_size=config.patch_kernel,
+            stride=config.patch_stride,
+            padding=config.patch_padding,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, *input_size) to (B, *grid_size, C), float, raster order."""
+        embedded: Tensor = self.proj(x)
+        return embedded.movedim(1, -1)
+
+
+class Encoder(nn.Module):
+    """Everything below the head: patch embedding, position embedding, blocks.
+
+    Attributes:
+        config: the constructor arguments.
+        gradient_checkpointing: while training, keep only each block's input and compute the rest
+            again in the backward pass: less memory, about a third more time.
+    """
+
+    def __init__(self, config: HieraConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.gradient_checkpointing = False
+        self.grid = TokenGrid.from_config(config)
+        self.stage_ends = tuple(sum(config.stages[: i + 1]) - 1 for i in range(len(config.stages)))
+        self.patch_embed = PatchEmbed(config)
+        space = math.prod(config.grid_size[-2:])
+        time = math.prod(config.grid_size[:-2])
+        if config.sep_pos_embed:
+            self.pos_embed_spatial = nn.Parameter(torch.zeros(1, space, config.embed_dim))
+            self.pos_embed_temporal = nn.Parameter(torch.zeros(1, time, config.embed_dim))
+        else:
+            self.pos_embed = nn.Parameter(torch.zeros(1, time * space, config.embed_dim))
+        plans = config.blocks()
+        self.blocks = nn.ModuleList(Block(plan, norm_eps=config.norm_eps) for plan in plans)
+
+    @property
+    def stage_grids(self) -> tuple[TokenGrid, ...]:
+        """The token grid at the end of each stage."""
+        grids = [self.grid]
+        for stage in range(1, len(self.config.stages)):
+            grids.append(grids[-1].pooled() if stage <= self.config.q_pool else grids[-1])
+        return tuple(grids)
+
+    def position_embedding(self) -> Tensor:
+        """(1, *grid_size, C), float."""
+        if self.config.sep_pos_embed:
+            positions = self.pos_embed_temporal[:, :, None] + self.pos_embed_spatial[:, None]
+        else:
+            positions = self.pos_embed
+        return positions.view(1, *self.config.grid_size, -1)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Pixels to tokens: (B, 3, *input_size) to (B, M, U, C), float.
+
+        Raises:
+            UsageError: the input is not of the size that the network is built for.
+        """
+        expected = (self.config.in_chans, *self.config.input_size)
+        if tuple(x.shape[1:]) != expected:
+            raise UsageError(
+                f"the network takes (B, {', '.join(map(str, expected))}), not {tuple(x.shape)}",
+                hint="resize the input, or the network with interpolate_positions()",
+            )
+        return unroll(self.patch_embed(x) + self.position_embedding(), self.grid)
+
+    def encode(self, tokens: Tensor) -> list[Tensor]:
+        """Run the blocks: (B, M, U, C) to the tokens at the end of each stage, unit order.
+
+        M may be any number of mask units: those that a mask left.
+        """
+        ends = []
+        for index, block in enumerate(self.blocks):
+            if self.gradient_checkpointing and self.training:
+                tokens = checkpoint(block, tokens, use_reentrant=False)
+            else:
+                tokens = block(tokens)
+            if index in self.stage_ends:
+                ends.append(tokens)
+        return ends
+
+    def forward_stages(self, x: Tensor) -> list[Tensor]:
+        """The feature map at the end of each stage, in true order.
+
+        Args:
+            x: (B, 3, T, H, W) or (B, 3, H, W), normalised float.
+
+        Returns:
+            Four maps, (B, T', H', W', C') or (B, H', W', C'), before the last normalisation.
+        """
+        ends = self.encode(self.embed(x))
+        return [reroll(end, grid) for end, grid in zip(ends, self.stage_grids, strict=True)]
+
+
+class Head(nn.Module):
+    """Dropout and the linear classifier."""
+
+    def __init__(self, dim: int, config: HieraConfig) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.projection = nn.Linear(dim, config.num_classes)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, D) to logits (B, K), float."""
+        logits: Tensor = self.projection(self.dropout(features))
+        return logits
+
+
+class Hiera(Encoder):
+    """The classifier: encoder, mean over the tokens, LayerNorm, linear head.
+
+    Args:
+        config: the shape of the network.
+
+    Attributes:
+        labels: class names in the order of the logits, when known.
+    """
+
+    def __init__(self, config: HieraConfig) -> None:
+        super().__init__(config)
+        self.labels: tuple[str, ...] | None = None
+        dim = config.blocks()[-1].dim_out
+        self.norm = nn.LayerNorm(dim, eps=config.norm_eps)
+        self.head = Head(dim, config)
+        self._initialise()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, K), float, never a softmax, of (B, 3, T, H, W) or (B, 3, H, W)."""
+        return self.forward_head(self.forward_features(x))
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Pooled and normalised features (B, D), float: what the head sees."""
+        features: Tensor = self.norm(self.encode(self.embed(x))[-1].mean((1, 2)))
+        return features
+
+    def forward_tokens(self, x: Tensor) -> Tensor:
+        """The last stage's normalised tokens in true order: (B, T', H', W', D), float."""
+        tokens: Tensor = self.norm(self.encode(self.embed(x))[-1])
+        return reroll(tokens, self.stage_grids[-1])
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Logits (B, K) of features (B, D), float."""
+        logits: Tensor = self.head(features)
+        return logits
+
+    @torch.no_grad()
+    def _initialise(self) -> None:
+        """As the official code: truncated normal weights, small biases, a nearly silent head."""
+        initialise_positions(self)
+        self.apply(_initialise_layer)
+        for parameter in self.head.projection.parameters():
+            parameter.mul_(self.config.head_init_scale)
+
+
+def initialise_positions(encoder: Encoder) -> None:
+    """Truncated normal position embeddings, in place."""
+    for name, parameter in encoder.named_parameters(recurse=False):
+        if name.startswith("pos_embed"):
+            nn.init.trunc_normal_(parameter, std=0.02)
+
+
+def _initialise_layer(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear | nn.Conv2d | nn.Conv3d):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear | nn.LayerNorm):
+        nn.init.constant_(module.bias, 0.02)

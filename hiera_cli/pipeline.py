@@ -1,0 +1,123 @@
+"""From options to a running engine: the model, what runs it, and how videos reach it."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+
+from hiera_cli.backend import Backend, Wanted, make_backend
+from hiera_cli.engine import Result, run
+from hiera_cli.errors import UsageError
+from hiera_cli.inputs import InputPath
+from hiera_cli.loader import LoaderOptions
+from hiera_cli.options import EngineOptions
+from hiera_cli.video.decode import Limits
+from hiera_cli.video.sampling import Protocol, make_protocol
+from hiera_cli.weights import LoadedModel, open_model
+from hiera_cli.zoo import Preprocessing
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Engine:
+    """A model that is ready to run over videos."""
+
+    loaded: LoadedModel
+    backend: Backend
+    loader: LoaderOptions
+
+    def run(
+        self, inputs: Iterable[InputPath], wanted: Wanted, *, clips: bool = False
+    ) -> Iterator[Result]:
+        """Run over `inputs`; see `hiera_cli.engine.run`."""
+        return run(inputs, self.backend, loader=self.loader, wanted=wanted, clips=clips)
+
+
+def open_engine(
+    options: EngineOptions, *, protocol: str = "balanced", need_head: bool = True
+) -> Engine:
+    """Load the model that the options name and get it ready.
+
+    Args:
+        options: the user's choices.
+        protocol: the protocol to use where the options name none.
+        need_head: whether class scores are needed; MAE-only weights are refused then.
+
+    Raises:
+        UsageError: an option that cannot mean anything.
+        WeightsError: the model or its weights are not available or do not fit.
+    """
+    if options.threads is not None:
+        torch.set_num_threads(positive("--threads", options.threads))
+    plan_protocol(options, Preprocessing(), protocol)  # refuse bad numbers before loading weights
+    loaded = open_model(
+        options.model,
+        weights=options.weights,
+        labels=options.labels,
+        offline=options.offline,
+        cache_dir=options.cache_dir,
+        need_head=need_head,
+    )
+    backend = make_backend(loaded, name=options.backend, device=options.device, dtype=options.dtype)
+    return Engine(loaded, backend, loader_options(options, loaded.preprocessing, protocol))
+
+
+def plan_protocol(options: EngineOptions, preprocessing: Preprocessing, default: str) -> Protocol:
+    """The protocol that the options ask for, with the model's clip length."""
+    return make_protocol(
+        options.protocol or default,
+        clips=options.clips,
+        crops=options.crops,
+        hop_seconds=options.hop,
+        num_frames=preprocessing.num_frames,
+        frame_stride=preprocessing.frame_stride,
+    )
+
+
+def loader_options(
+    options: EngineOptions, preprocessing: Preprocessing, protocol: str
+) -> LoaderOptions:
+    """How videos become batches for a model on this machine."""
+    on_gpu = options.device != "cpu" and torch.cuda.is_available()
+    return LoaderOptions(
+        protocol=plan_protocol(options, preprocessing, protocol),
+        preprocessing=preprocessing,
+        batch_size=_auto("--batch-size", options.batch_size, _batch_size(preprocessing, on_gpu)),
+        workers=_auto("--workers", options.workers, _workers(on_gpu)),
+        limits=Limits(max_pixels=options.max_pixels, timeout_seconds=options.timeout or None),
+        isolate=bool(options.isolate),
+        square_pixels=options.square_pixels,
+    )
+
+
+def _batch_size(preprocessing: Preprocessing, on_gpu: bool) -> int:
+    """Views a batch: enough pixels to fill the device, not more."""
+    full_size = 16 * 224 * 224
+    size = preprocessing.num_frames * preprocessing.crop_size**2
+    return max(1, round((32 if on_gpu else 2) * full_size / size))
+
+
+def _workers(on_gpu: bool) -> int:
+    """Decoding threads: most cores when a GPU does the arithmetic, some of them otherwise."""
+    cores = os.cpu_count() or 1
+    return max(1, min(16, cores - 1) if on_gpu else cores // 4)
+
+
+def _auto(flag: str, value: str, automatic: int) -> int:
+    if value == "auto":
+        return automatic
+    try:
+        return positive(flag, int(value))
+    except ValueError as error:
+        raise UsageError(f"{flag} takes 'auto' or a number, not '{value}'") from error
+
+
+def positive(flag: str, value: int) -> int:
+    """The value, if it is at least 1.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if value < 1:
+        raise UsageError(f"{flag} must be at least 1, not {value}")
+    return value

@@ -1,0 +1,118 @@
+"""Action classification: for every video its most probable classes."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from hiera_cli.backend import Wanted
+from hiera_cli.engine import Array, VideoFailure, VideoResult
+from hiera_cli.errors import Failure, UsageError
+from hiera_cli.inputs import InputPath, expand_inputs
+from hiera_cli.options import EngineOptions
+from hiera_cli.pipeline import Engine, open_engine
+
+DEFAULT_PROTOCOL = "balanced"
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One class and its probability; `rank` counts from 1."""
+
+    rank: int
+    index: int
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What a video shows.
+
+    Attributes:
+        path: the file, as found.
+        duration_seconds: from the first frame to the end of the last.
+        num_frames: frames that decode.
+        fps: average frame rate.
+        width, height: as displayed, in pixels.
+        model: name of the model and checkpoint.
+        protocol: name of the sampling protocol.
+        num_views: views that were averaged.
+        predictions: most probable classes first.
+        warnings: what was wrong with the file although it could be used.
+    """
+
+    path: str
+    duration_seconds: float
+    num_frames: int
+    fps: float
+    width: int
+    height: int
+    model: str
+    protocol: str
+    num_views: int
+    predictions: tuple[Prediction, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def classify(
+    inputs: str | Iterable[str], *, top_k: int = 5, options: EngineOptions | None = None
+) -> Iterator[Classification | Failure]:
+    """Classify videos.
+
+    Args:
+        inputs: one file, folder, glob or `@list`, or several.
+        top_k: predictions a video.
+        options: model, protocol, device and so on.
+
+    Yields:
+        for each video in order a `Classification`, or a `Failure` that says why there is none.
+
+    Raises:
+        UsageError: an option that cannot mean anything.
+        WeightsError: the model or its weights are not available or do not fit.
+    """
+    names = [inputs] if isinstance(inputs, str) else inputs
+    engine = open_engine(options or EngineOptions(), protocol=DEFAULT_PROTOCOL)
+    return classify_files(expand_inputs(names), engine, top_k=top_k)
+
+
+def classify_files(
+    files: Iterable[InputPath], engine: Engine, *, top_k: int = 5
+) -> Iterator[Classification | Failure]:
+    """As `classify`, on files that were already expanded and an engine that is open."""
+    if top_k < 1:
+        raise UsageError(f"--top-k must be at least 1, not {top_k}")
+    for result in engine.run(files, Wanted(scores=True)):
+        if isinstance(result, VideoFailure):
+            yield replace(result.failure, path=result.input.path)
+        elif isinstance(result, VideoResult):
+            yield _classification(result, engine, top_k)
+
+
+def _classification(result: VideoResult, engine: Engine, top_k: int) -> Classification:
+    info = result.info
+    return Classification(
+        path=result.input.path,
+        duration_seconds=info.duration_seconds,
+        num_frames=info.num_frames,
+        fps=info.fps,
+        width=info.width,
+        height=info.height,
+        model=engine.loaded.name,
+        protocol=engine.loader.protocol.name,
+        num_views=result.num_views,
+        predictions=top_predictions(result.scores, engine.loaded.labels, top_k),
+        warnings=info.warnings,
+    )
+
+
+def top_predictions(
+    scores: Array | None, labels: tuple[str, ...], top_k: int
+) -> tuple[Prediction, ...]:
+    """The `top_k` classes of a score vector (K,), most probable first; ties by index."""
+    if scores is None:
+        return ()
+    order = (-scores).argsort(kind="stable")[:top_k]
+    return tuple(
+        Prediction(rank, int(index), labels[index], float(scores[index]))
+        for rank, index in enumerate(order, start=1)
+    )
