@@ -15,6 +15,7 @@ from torch import Tensor
 from hiera_cli.video.camera import CameraPath
 
 Frames = npt.NDArray[np.uint8]
+Field = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -34,10 +35,10 @@ class Layer:
     extent: float
     nearness: float = 0.0
     mirrored: bool = True
-    x: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
-    y: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
-    turn: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
-    growth: npt.NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
+    x: Field = field(default_factory=lambda: np.zeros(1))
+    y: Field = field(default_factory=lambda: np.zeros(1))
+    turn: Field = field(default_factory=lambda: np.zeros(1))
+    growth: Field = field(default_factory=lambda: np.ones(1))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -54,7 +55,7 @@ class Look:
         haze: how far colours are drawn to gray.
     """
 
-    exposure: npt.NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
+    exposure: Field = field(default_factory=lambda: np.ones(1))
     noise: float = 0.0
     blur: float = 0.0
     bar_rows: float = 0.0
@@ -85,98 +86,80 @@ class Scene:
     shutter_samples: int = 1
 
 
-def render(
-    scene: Scene, width: int, height: int, *, rng: np.random.Generator, oversampling: int = 1
-) -> Frames:
-    """The frames of a scene, (T, height, width, 3) uint8 RGB."""
-    pixels = _expose(scene, width * oversampling, height * oversampling)
-    if oversampling > 1:
-        pixels = F.avg_pool2d(pixels, oversampling)
-    pixels = _develop(pixels, scene.look, rng)
+def render(scene: Scene, width: int, height: int, *, rng: np.random.Generator) -> Frames:
+    """The frames of a scene, (T, height, width, 3) uint8 RGB; `rng` feeds the sensor's noise."""
+    pixels = _develop(_expose(scene, width, height), scene.look, rng)
     return pixels.permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def _expose(scene: Scene, width: int, height: int) -> Tensor:
     """Light that arrives at the sensor, (T, 3, height, width) in 0..1."""
-    directions: dict[float, Tensor] = {}
     picture = torch.zeros(())
     for layer in scene.layers:
-        if layer.nearness not in directions:
-            directions[layer.nearness] = _look_up(scene, layer.nearness, width, height)
-        picture = _lay_over(picture, _sample(layer, directions[layer.nearness]))
+        picture = _lay_over(picture, _sample(scene, layer, width, height))
     if scene.shutter_samples > 1:
         picture = picture.unflatten(0, (-1, scene.shutter_samples)).mean(dim=1)
     return picture
 
 
-def _look_up(scene: Scene, nearness: float, width: int, height: int) -> Tensor:
-    """Where every pixel looks on the cylinder, (N, height, width, 2) in short sides.
+def _sample(scene: Scene, layer: Layer, width: int, height: int) -> Tensor:
+    """What the camera sees of one layer, (N, 3 or 4, height, width).
 
-    Computed on every eighth pixel or so and interpolated: the map is smooth.
+    The map from pixels to the texture is smooth: it is computed on every eighth pixel or so
+    and interpolated.
     """
+    columns, rows = (np.linspace(0.5, n - 0.5, max(n // 8, 2)) - n / 2 for n in (width, height))
     short = min(width, height)
-    rows, columns = max(height // 8, 2), max(width // 8, 2)
-    across = (np.linspace(0.5, width - 0.5, columns) - width / 2) / short - scene.axis_x
-    down = (np.linspace(0.5, height - 0.5, rows) - height / 2) / short - scene.axis_y
-    u, v = _aim(scene, nearness, across[None, None, :], down[None, :, None])
-    coarse = torch.from_numpy(np.stack([u, v], axis=1).astype(np.float32))
-    fine = F.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=True)
-    return fine.permute(0, 2, 3, 1)
-
-
-def _aim(
-    scene: Scene, nearness: float, across: npt.NDArray[np.float64], down: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Pixel offsets from the optical axis to points on the cylinder, both in short sides."""
-    path, lens = scene.path, scene.lens
-    roll, pitch, yaw, zoom = (
-        curve[:, None, None]
-        for curve in (
-            path.roll,
-            path.y * (1 + nearness) / lens,
-            path.x * (1 + nearness) / lens,
-            np.exp(path.log_zoom),
-        )
+    u, v = _aim(
+        scene,
+        layer.nearness,
+        columns[None, None, :] / short - scene.axis_x,
+        rows[None, :, None] / short - scene.axis_y,
     )
+    coarse = torch.from_numpy(np.stack(_to_texture(layer, u, v), axis=1).astype(np.float32))
+    fine = F.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=True)
+    return _grid_sample(layer, fine.permute(0, 2, 3, 1))
+
+
+def _aim(scene: Scene, nearness: float, across: Field, down: Field) -> tuple[Field, Field]:
+    """From offsets off the optical axis to points on the cylinder, both in short sides.
+
+    Args:
+        scene: camera and lens.
+        nearness: of the layer that is looked at.
+        across, down: (1, 1, W) and (1, H, 1).
+
+    Returns:
+        Longitude and height, (N, H, W) each.
+    """
+    path, lens = scene.path, scene.lens
+    roll = path.roll[:, None, None]
+    pitch = path.y[:, None, None] * (1 + nearness) / lens
+    yaw = path.x[:, None, None] * (1 + nearness) / lens
     right = np.cos(roll) * across - np.sin(roll) * down
     below = np.sin(roll) * across + np.cos(roll) * down
-    ahead = lens * zoom
+    ahead = lens * np.exp(path.log_zoom)[:, None, None]
     below, ahead = (
         below * np.cos(pitch) + ahead * np.sin(pitch),
         ahead * np.cos(pitch) - below * np.sin(pitch),
     )
-    turned = np.arctan2(right, ahead) + yaw
-    return lens * turned, lens * below / np.hypot(right, ahead)
+    return lens * (np.arctan2(right, ahead) + yaw), lens * below / np.hypot(right, ahead)
 
 
-def _sample(layer: Layer, directions: Tensor) -> Tensor:
-    """The layer's colours along the directions, (N, 3 or 4, height, width)."""
-    num, height, width = directions.shape[:3]
-    matrix, offset = _texture_map(layer)
-    grid = (directions.flatten(1, 2) @ matrix + offset).view(-1, height, width, 2)
-    if len(layer.texture) == 1:
-        flat = grid.reshape(1, num * height, width, 2)
-        colours = _grid_sample(layer, flat)
-        return colours.view(-1, num, height, width).transpose(0, 1)
-    return _grid_sample(layer, grid)
-
-
-def _texture_map(layer: Layer) -> tuple[Tensor, Tensor]:
-    """World to texture coordinates: a (N or 1, 2, 2) matrix and a (N or 1, 1, 2) offset."""
+def _to_texture(layer: Layer, u: Field, v: Field) -> tuple[Field, Field]:
+    """Points on the cylinder to texture coordinates, -1..1 from edge to edge."""
+    right, below = u - layer.x[:, None, None], v - layer.y[:, None, None]
+    cos, sin = (f(layer.turn)[:, None, None] for f in (np.cos, np.sin))
+    scale = 2 / (layer.extent * layer.growth)[:, None, None]
     rows, columns = layer.texture.shape[-2:]
-    cos, sin = np.cos(layer.turn), np.sin(layer.turn)
-    scale = 2 / (layer.extent * layer.growth)
-    narrow = rows / columns
-    columns_of_matrix = [[cos * scale * narrow, -sin * scale], [sin * scale * narrow, cos * scale]]
-    matrix = np.moveaxis(np.array([[np.broadcast_to(v, scale.shape) for v in row] for row in columns_of_matrix]), -1, 0)
-    center = np.stack(np.broadcast_arrays(layer.x, layer.y), axis=-1)[:, None, :]
-    offset = -center @ matrix
-    return torch.from_numpy(matrix.astype(np.float32)), torch.from_numpy(offset.astype(np.float32))
+    return (cos * right + sin * below) * scale * rows / columns, (cos * below - sin * right) * scale
 
 
 def _grid_sample(layer: Layer, grid: Tensor) -> Tensor:
+    """The layer's texture at texture coordinates (N, H, W, 2)."""
+    texture = layer.texture.expand(len(grid), -1, -1, -1)
     padding = "reflection" if layer.mirrored else "zeros"
-    return F.grid_sample(layer.texture, grid, padding_mode=padding, align_corners=False)
+    return F.grid_sample(texture, grid, padding_mode=padding, align_corners=False)
 
 
 def _lay_over(under: Tensor, over: Tensor) -> Tensor:

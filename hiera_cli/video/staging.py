@@ -32,7 +32,7 @@ class Props:
         uses: scenes to stage between replacements of one texture of each kind.
     """
 
-    def __init__(self, rng: Rng, *, num_worlds: int = 24, uses: int = 16) -> None:
+    def __init__(self, rng: Rng, *, num_worlds: int = 8, uses: int = 8) -> None:
         self._rng = rng
         self._num, self._uses, self._staged = num_worlds, uses, 0
         self._stock: dict[str, list[Tensor]] = {"world": [], "sprite": [], "screen": []}
@@ -73,8 +73,8 @@ class Shot:
 
     num_frames: int = 16
     fps: float = 7.5
-    width: int = 112
-    height: int = 72
+    width: int = 120
+    height: int = 80
 
     @property
     def short_side(self) -> int:

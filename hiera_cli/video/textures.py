@@ -36,7 +36,7 @@ def draw_screen(rng: Rng, size: int) -> Image:
     if rng.random() < 0.5:
         bars = np.sin(np.linspace(0, rng.uniform(20, 90), size, dtype=np.float32))
         noise = noise * 0.4 + np.broadcast_to(bars if rng.random() < 0.7 else bars[:, None], noise.shape) * 0.3
-    alpha = _soft_step(noise - np.quantile(noise, rng.uniform(0.75, 0.93)), 0.02)
+    alpha = soft_step(noise - np.quantile(noise, rng.uniform(0.75, 0.93)), 0.02)
     return np.concatenate([_painted_noise(rng, size), alpha[..., None]], axis=2)
 
 
@@ -144,10 +144,10 @@ def _leaf_mask(rng: Rng, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64],
         distance = np.maximum(np.abs(along), np.abs(across)) - 0.9
     else:
         distance = np.maximum(np.abs(along) * 0.87 + across * 0.5, -across) - 0.55
-    return _soft_step(-distance, softness)
+    return soft_step(-distance, softness)
 
 
-def _soft_step(field: npt.NDArray[np.floating], width: float) -> Image:
+def soft_step(field: npt.NDArray[np.floating], width: float) -> Image:
     """0 below, 1 above zero, with a ramp of `width`."""
     return np.clip(field / width + 0.5, 0, 1).astype(np.float32)
 
@@ -161,7 +161,7 @@ def _silhouette(rng: Rng, size: int) -> Image:
     stretch = np.exp(rng.uniform(0, 0.8))
     stretch_x, stretch_y = (stretch, 1.0) if rng.random() < 0.5 else (1.0, stretch)
     distance = np.abs(x * stretch_x) ** power + np.abs(y * stretch_y) ** power
-    inside = _soft_step(0.8 + wobble - distance, 0.15)
+    inside = soft_step(0.8 + wobble - distance, 0.15)
     inside *= (np.abs(x) < 1.1) & (np.abs(y) < 1.1)
     return inside
 
@@ -190,7 +190,7 @@ def _landscape(rng: Rng, size: int) -> Image:
     horizon = rng.uniform(0.3, 0.6)
     for depth in np.linspace(0, 1, int(rng.integers(1, 4))):
         ridge = fractal_noise(rng, size, roughness=0.6)[:1] * 0.25 * rng.random()
-        below = _soft_step(down - (horizon + 0.2 * depth - ridge), 2 / size)[..., None]
+        below = soft_step(down - (horizon + 0.2 * depth - ridge), 2 / size)[..., None]
         picture = _join(picture, ground * np.float32(0.5 + 0.5 * depth) + 0.1, below)
     grain = fractal_noise(rng, size, roughness=0.8)
     for colour in _palette(rng, int(rng.integers(2, 50))):
