@@ -83,7 +83,7 @@ class PixelModel(nn.Module):
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """Pixels in 0..255 -> (x / 255 - mean) / std in the model's dtype."""
         normalised = (pixels.to(self.mean.dtype) - self.mean) * self.inverse_std
-        return normalised.to(self.model.patch_embed.proj.weight.dtype)
+        return normalised.to(self.model.head.projection.weight.dtype)
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Pixels -> (logits (B, K), features (B, D))."""

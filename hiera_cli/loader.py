@@ -12,14 +12,17 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain, islice
 
 import torch
 
+from hiera_cli.clips import ClipCollector
 from hiera_cli.errors import Failure, MediaError
 from hiera_cli.inputs import InputPath
-from hiera_cli.video.decode import Finished, Frame, Limits, Planned, VideoInfo, decode_video
+from hiera_cli.video.decode import Limits, VideoInfo, decode_video
+from hiera_cli.video.isolate import DecodeProcess
 from hiera_cli.video.sampling import ClipPlan, Protocol
-from hiera_cli.video.transforms import CropPlan, crop_frame
+from hiera_cli.video.transforms import CropPlan
 from hiera_cli.zoo import Preprocessing
 
 logger = logging.getLogger("hiera_cli")
@@ -39,7 +42,8 @@ class LoaderOptions:
         workers: videos decoded at the same time.
         decode_threads: FFmpeg threads for each of them.
         limits: bounds on what a file may cost.
-        isolate: decode in child processes that can be killed when FFmpeg hangs.
+        isolate: decode in child processes that can be killed when FFmpeg hangs; None: when there
+            is more than one video.
         square_pixels: stretch frames whose pixels are not square.
     """
 
@@ -49,7 +53,7 @@ class LoaderOptions:
     workers: int = 1
     decode_threads: int = 1
     limits: Limits = field(default_factory=Limits)
-    isolate: bool = False
+    isolate: bool | None = None
     square_pixels: bool = False
 
     @property
@@ -159,15 +163,20 @@ def _batch(
 # ---------------------------------------------------------------------------- decoding ahead
 
 
-def _decode_ahead(inputs: Iterable[InputPath], options: LoaderOptions) -> Iterator[_Item]:
+def _decode_ahead(
+    inputs: Iterable[InputPath], options: LoaderOptions
+) -> Generator[_Item, None, None]:
     """Items of all videos in input order, decoded by `options.workers` background threads."""
-    jobs: queue.SimpleQueue[tuple[int, InputPath, _Lane] | None] = queue.SimpleQueue()
+    jobs: _Jobs = queue.SimpleQueue()
     stop = threading.Event()
+    rest = iter(inputs)
+    first = list(islice(rest, 2))
+    isolate = len(first) > 1 if options.isolate is None else options.isolate
     for _ in range(options.workers):
-        threading.Thread(target=_work, args=(jobs, options), daemon=True).start()
+        threading.Thread(target=_work, args=(jobs, options, isolate), daemon=True).start()
     lanes: deque[_Lane] = deque()
     try:
-        for video_index, source in enumerate(inputs):
+        for video_index, source in enumerate(chain(first, rest)):
             lanes.append(_Lane(stop))
             jobs.put((video_index, source, lanes[-1]))
             if len(lanes) > options.workers:
@@ -205,21 +214,59 @@ class _Lane:
                 return
 
 
-def _work(
-    jobs: "queue.SimpleQueue[tuple[int, InputPath, _Lane] | None]", options: LoaderOptions
-) -> None:
-    while (job := jobs.get()) is not None:
-        video_index, source, lane = job
-        with closing(_read_video(video_index, source, options)) as items:
-            for item in items:
-                if not lane.put(item):
+_Jobs = queue.SimpleQueue[tuple[int, InputPath, _Lane] | None]
+
+
+def _work(jobs: _Jobs, options: LoaderOptions, isolate: bool) -> None:
+    """Decode one video after the other until told to stop."""
+    with closing(_Decoder(options, isolate=isolate)) as decoder:
+        while (job := jobs.get()) is not None:
+            video_index, source, lane = job
+            with closing(_read_video(video_index, source, decoder)) as items:
+                if not all(lane.put(item) for item in items):
                     return
 
 
-def _read_video(video_index: int, source: InputPath, options: LoaderOptions) -> Iterator[_Item]:
+class _Decoder:
+    """Reads clips here or in a child process, as the options say."""
+
+    def __init__(self, options: LoaderOptions, *, isolate: bool) -> None:
+        self._options = options
+        self._process = DecodeProcess() if isolate else None
+        self._decode = self._process.decode if self._process else decode_video
+
+    def close(self) -> None:
+        """End the child process, if there is one."""
+        if self._process is not None:
+            self._process.close()
+
+    def clips(self, video_index: int, path: str) -> Generator[_Clip, None, VideoInfo]:
+        """Carry out one video's plan; returns what is known about it after the last frame."""
+        options = self._options
+        streaming = options.protocol.num_clips is None
+        collector = ClipCollector(options.crop_plan, streaming=streaming)
+        events = self._decode(
+            path,
+            options.protocol,
+            limits=options.limits,
+            threads=options.decode_threads,
+            square_pixels=options.square_pixels,
+        )
+        with closing(events):
+            for event in events:
+                for plan, frames in collector.take(event):
+                    yield _Clip(video_index, plan, frames)
+        if collector.info is None:
+            raise MediaError("corrupt", "decoding ended without a result")
+        return collector.info
+
+
+def _read_video(
+    video_index: int, source: InputPath, decoder: _Decoder
+) -> Generator[_Item, None, None]:
     """The clips of one video and then its `VideoEnd`; never raises."""
     try:
-        info = yield from _read_clips(video_index, source.path, options)
+        info = yield from decoder.clips(video_index, source.path)
     except MediaError as error:
         failure = Failure(source.name, error.kind, error.message)
     except MemoryError:
@@ -231,86 +278,3 @@ def _read_video(video_index: int, source: InputPath, options: LoaderOptions) -> 
         yield VideoEnd(video_index, source, info, None)
         return
     yield VideoEnd(video_index, source, None, failure)
-
-
-def _read_clips(
-    video_index: int, path: str, options: LoaderOptions
-) -> Generator[_Clip, None, VideoInfo]:
-    """Carry out one video's plan; returns what is known about it after the last frame."""
-    collector = _Collector(options)
-    events = decode_video(
-        path,
-        options.protocol,
-        limits=options.limits,
-        threads=options.decode_threads,
-        square_pixels=options.square_pixels,
-    )
-    with closing(events):
-        for event in events:
-            for plan, frames in collector.take(event):
-                yield _Clip(video_index, plan, frames)
-    if collector.info is None:
-        raise MediaError("corrupt", "decoding ended without a result")
-    return collector.info
-
-
-class _Collector:
-    """Gathers the cropped frames of a video until clips are complete.
-
-    Evenly spread clips are handed out at the end, when the plan is certain; back-to-back windows
-    as soon as their last frame is there, and frames that no later window needs are dropped.
-    """
-
-    def __init__(self, options: LoaderOptions) -> None:
-        self.info: VideoInfo | None = None
-        self._crop_plan = options.crop_plan
-        self._streaming = options.protocol.num_clips is None
-        self._clips: tuple[ClipPlan, ...] = ()
-        self._num_done = 0
-        self._frames: dict[int, torch.Tensor] = {}
-
-    def take(
-        self, event: Planned | Frame | Finished
-    ) -> Iterator[tuple[ClipPlan, list[torch.Tensor]]]:
-        """Note an event; yields the clips that it completes."""
-        if isinstance(event, Frame):
-            self._frames[event.frame_index] = crop_frame(event.rgb, self._crop_plan)
-            if self._streaming:
-                yield from self._complete_clips(event.frame_index)
-            return
-        self._clips = event.clips
-        if isinstance(event, Planned):
-            self._frames.clear()
-            return
-        self.info = event.info
-        yield from self._complete_clips(None)
-
-    def _complete_clips(
-        self, latest_index: int | None
-    ) -> Iterator[tuple[ClipPlan, list[torch.Tensor]]]:
-        """Clips whose last frame is `latest_index` or earlier; all that are left for None."""
-        while self._num_done < len(self._clips):
-            clip = self._clips[self._num_done]
-            if latest_index is not None and clip.frame_indices[-1] > latest_index:
-                break
-            self._num_done += 1
-            yield clip, [self._nearest(index) for index in clip.frame_indices]
-        if latest_index is not None:
-            self._forget_used_frames()
-
-    def _nearest(self, frame_index: int) -> torch.Tensor:
-        """The frame, or the last one before it that decoded."""
-        if frame_index in self._frames:
-            return self._frames[frame_index]
-        earlier = [index for index in self._frames if index < frame_index]
-        if not self._frames:
-            raise MediaError("no_frames", "none of the sampled frames could be decoded")
-        return self._frames[max(earlier) if earlier else min(self._frames)]
-
-    def _forget_used_frames(self) -> None:
-        if self._num_done == len(self._clips):
-            return
-        first_needed = self._clips[self._num_done].frame_indices[0]
-        latest = max(self._frames)
-        for index in [i for i in self._frames if i < first_needed and i != latest]:
-            del self._frames[index]

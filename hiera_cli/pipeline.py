@@ -27,10 +27,15 @@ class Engine:
     loader: LoaderOptions
 
     def run(
-        self, inputs: Iterable[InputPath], wanted: Wanted, *, clips: bool = False
+        self,
+        inputs: Iterable[InputPath],
+        wanted: Wanted,
+        *,
+        clips: bool = False,
+        pad: bool = False,
     ) -> Iterator[Result]:
         """Run over `inputs`; see `hiera_cli.engine.run`."""
-        return run(inputs, self.backend, loader=self.loader, wanted=wanted, clips=clips)
+        return run(inputs, self.backend, loader=self.loader, wanted=wanted, clips=clips, pad=pad)
 
 
 def open_engine(
@@ -85,7 +90,7 @@ def loader_options(
         batch_size=_auto("--batch-size", options.batch_size, _batch_size(preprocessing, on_gpu)),
         workers=_auto("--workers", options.workers, _workers(on_gpu)),
         limits=Limits(max_pixels=options.max_pixels, timeout_seconds=options.timeout or None),
-        isolate=bool(options.isolate),
+        isolate=options.isolate,
         square_pixels=options.square_pixels,
     )
 

@@ -221,7 +221,7 @@ class MaskedAutoencoder(Encoder):
             x = patches.reshape(-1, rows, columns, channels, size, size)
             return x.permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)
         x = patches.reshape(-1, *frames, rows, columns, size, size, channels)
-        return x.permute(0, 7, 1, 2, 4, 3, 5, 6).flatten(5).flatten(3, 4)
+        return x.permute(0, 6, 1, 2, 4, 3, 5).flatten(5).flatten(3, 4)
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor, predictions: Tensor, mask: Tensor) -> Tensor:

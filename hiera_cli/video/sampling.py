@@ -2,18 +2,18 @@
 
 The rules are those of SlowFast's test loader, which the Hiera paper's numbers rest on: a clip
 of T frames with stride τ covers τ·T/30 seconds; K clips are spread evenly over the video.
-`dense` lays clips of the same length back to back instead.
+`dense` lays clips of the same length back to back instead. Training draws where a clip starts,
+and Something-Something-style models sample one frame of each of T equal segments.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from hiera_cli.errors import UsageError
+from hiera_cli.options import SamplingName
 
-ProtocolName = Literal["fast", "balanced", "paper", "dense"]
 TARGET_FPS = 30.0
 
 
@@ -29,6 +29,10 @@ class Protocol:
         num_frames: T, frames in a clip.
         frame_stride: τ, distance of sampled frames at 30 frames per second.
         hop_seconds: start-to-start distance of back-to-back windows; None: one window length.
+        sampling: `stride` takes frames τ apart; `segments` one frame of each of T equal parts of
+            the video.
+        draws: numbers in [0, 1) that choose at random, for training: one a clip (where it starts)
+            or, with `segments`, one a frame; None: evenly spread clips, the middle of segments.
     """
 
     name: str
@@ -37,6 +41,8 @@ class Protocol:
     num_frames: int = 16
     frame_stride: int = 4
     hop_seconds: float | None = None
+    sampling: SamplingName = "stride"
+    draws: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.num_clips is not None and self.num_clips < 1:
@@ -47,14 +53,23 @@ class Protocol:
             raise UsageError("a clip needs at least one frame and a stride of at least one")
         if self.hop_seconds is not None and not 0.01 <= self.hop_seconds < float("inf"):
             raise UsageError(f"--hop must be at least 0.01 seconds, not {self.hop_seconds}")
+        if self.sampling == "segments" and self.num_clips is None:
+            raise UsageError("segments cover the whole video: there are no windows to lay")
+        if self.draws is not None and len(self.draws) != self.num_draws:
+            raise ValueError(f"{len(self.draws)} draws where {self.num_draws} are needed")
 
     @property
     def window_seconds(self) -> float:
         """Length of a clip in seconds."""
         return self.num_frames * self.frame_stride / TARGET_FPS
 
+    @property
+    def num_draws(self) -> int:
+        """How many random numbers choose the clips."""
+        return (self.num_clips or 0) * (self.num_frames if self.sampling == "segments" else 1)
 
-PROTOCOLS: dict[ProtocolName, Protocol] = {
+
+PROTOCOLS: dict[str, Protocol] = {
     "fast": Protocol("fast", num_clips=1, num_crops=1),
     "balanced": Protocol("balanced", num_clips=5, num_crops=1),
     "paper": Protocol("paper", num_clips=5, num_crops=3),
@@ -63,7 +78,7 @@ PROTOCOLS: dict[ProtocolName, Protocol] = {
 
 
 def make_protocol(
-    name: ProtocolName,
+    name: str,
     *,
     clips: int | None = None,
     crops: int | None = None,
@@ -129,7 +144,7 @@ class Timeline:
             return indices
         targets = self.times_seconds[0] + indices / self.fps + 1e-6
         shown = np.searchsorted(self.times_seconds, targets, side="right") - 1
-        return np.clip(shown, 0, self.num_frames - 1).astype(np.int64)
+        return np.asarray(np.clip(shown, 0, self.num_frames - 1), dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +174,8 @@ def plan_clips(timeline: Timeline, protocol: Protocol) -> tuple[ClipPlan, ...]:
     """
     if timeline.num_frames == 0:
         raise ValueError("cannot plan clips of a video without frames")
+    if protocol.sampling == "segments":
+        return _segment_clips(timeline, protocol)
     span_frames = max(1.0, protocol.window_seconds * timeline.fps)
     starts = _clip_starts(timeline, protocol, span_frames)
     return tuple(
@@ -173,6 +190,8 @@ def _clip_starts(timeline: Timeline, protocol: Protocol, span_frames: float) -> 
         hop_seconds = protocol.hop_seconds or protocol.window_seconds
         return _window_starts(timeline, hop_seconds * timeline.fps)
     slack = max(timeline.num_frames - span_frames, 0.0)
+    if protocol.draws is not None:
+        return [slack * draw for draw in protocol.draws]
     if protocol.num_clips == 1:
         return [slack // 2]
     step = slack // (protocol.num_clips - 1)
@@ -182,13 +201,15 @@ def _clip_starts(timeline: Timeline, protocol: Protocol, span_frames: float) -> 
 def _window_starts(timeline: Timeline, hop_frames: float) -> list[float]:
     """Starts of back-to-back windows, as long as one frame of the window exists.
 
-    A pause longer than a window (a gap in the times) holds no frame of its own: windows that
-    would only repeat the frame before it are left out, so that a gap of hours costs nothing.
+    Where frames are further apart than windows, those that would only repeat the frame before
+    them are left out, so that a gap of hours, or a rate of one frame a day, costs nothing.
     """
     num_frames = timeline.num_frames
-    if timeline.constant:
+    if timeline.constant and hop_frames >= 1:
         return [k * hop_frames for k in range(max(1, int(np.ceil(num_frames / hop_frames))))]
-    positions = (timeline.times_seconds - timeline.times_seconds[0]) * timeline.fps
+    positions = np.arange(num_frames, dtype=np.float64)
+    if not timeline.constant:
+        positions = (timeline.times_seconds - timeline.times_seconds[0]) * timeline.fps
     windows = np.unique(((positions + 1e-6) // hop_frames).astype(np.int64))
     return [float(k * hop_frames) for k in windows]
 
@@ -198,7 +219,29 @@ def _clip(
 ) -> ClipPlan:
     positions = linspace(start, start + span_frames - 1, num_frames)
     last = timeline.num_frames - 1
-    chosen = timeline.shown_at_index(np.floor(np.clip(positions, 0, last)).astype(np.int64))
+    return _clip_at(clip_index, np.floor(np.clip(positions, 0, last)).astype(np.int64), timeline)
+
+
+def _segment_clips(timeline: Timeline, protocol: Protocol) -> tuple[ClipPlan, ...]:
+    """One frame of each of T equal parts: the middle one, or the drawn one.
+
+    The rule of SlowFast's Something-Something loader: part i is round((N - 1)/T · i) to
+    round((N - 1)/T · (i + 1)), both included.
+    """
+    num_frames, num_clips = protocol.num_frames, protocol.num_clips or 1
+    size = (timeline.num_frames - 1) / num_frames
+    edges = np.array([round(size * i) for i in range(num_frames + 1)], dtype=np.int64)
+    first, last = edges[:-1], edges[1:]
+    if protocol.draws is None:
+        return tuple(_clip_at(k, (first + last) // 2, timeline) for k in range(num_clips))
+    draws = np.array(protocol.draws).reshape(num_clips, num_frames)
+    chosen = first + np.floor(draws * (last - first + 1)).astype(np.int64)
+    return tuple(_clip_at(k, row, timeline) for k, row in enumerate(chosen))
+
+
+def _clip_at(clip_index: int, positions: npt.NDArray[np.int64], timeline: Timeline) -> ClipPlan:
+    """The clip of the frames on display at `positions`, counted at the average rate."""
+    chosen = timeline.shown_at_index(positions)
     times = timeline.times_seconds[chosen]
     return ClipPlan(
         clip_index=clip_index,
@@ -210,12 +253,14 @@ def _clip(
 
 
 def linspace(start: float, stop: float, num: int) -> npt.NDArray[np.float32]:
-    """`num` evenly spaced float32 values, counted from both ends as torch.linspace does."""
-    if num == 1:
-        return np.array([start], dtype=np.float32)
+    """`num` evenly spaced float32 values, bit for bit those of torch.linspace.
+
+    Counted from both ends with a float32 step; product and sum are rounded once, as the fused
+    multiply-add there does (the float64 product of two float32 is exact).
+    """
     first, last = np.float32(start), np.float32(stop)
-    step = (last - first) / np.float32(num - 1)
-    i = np.arange(num, dtype=np.float32)
-    forward = first + step * i
-    backward = last - step * (np.float32(num - 1) - i)
-    return np.where(i < num // 2, forward, backward).astype(np.float32)
+    step = np.float64((last - first) / np.float32(max(num - 1, 1)))
+    i = np.arange(num)
+    forward = np.float64(first) + step * i
+    backward = np.float64(last) - step * (num - 1 - i)
+    return np.where(i < max(num // 2, 1), forward, backward).astype(np.float32)

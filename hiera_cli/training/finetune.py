@@ -1,0 +1,171 @@
+"""Fine-tuning: a classifier learns from labelled videos."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+
+from hiera_cli.model.hiera import Hiera
+from hiera_cli.training.classification import Classification
+from hiera_cli.training.clips import ClipSource
+from hiera_cli.training.distributed import Process, process_group, this_process
+from hiera_cli.training.initial import (
+    Initial,
+    copy_weights,
+    open_architecture,
+    open_pretrained,
+    seeded,
+)
+from hiera_cli.training.labelled import LabelledVideos, read_labelled
+from hiera_cli.training.loop import train
+from hiera_cli.training.mixing import Mixing
+from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
+from hiera_cli.training.recipes import FinetuneChanges, FinetuneRecipe, finetune_recipe
+from hiera_cli.training.records import Record
+from hiera_cli.training.run import Run, center_crop, make_run, training_device
+from hiera_cli.video.augment import Augmentation
+from hiera_cli.zoo import Preprocessing
+
+logger = logging.getLogger("hiera_cli")
+
+PAPER = FinetuneChanges()
+DEFAULT_CLIPS = ClipOptions()
+ABOVE_ENCODER = ("norm.", "head.")
+
+
+def finetune(
+    options: FinetuneOptions,
+    run: RunOptions,
+    *,
+    clips: ClipOptions = DEFAULT_CLIPS,
+    changes: FinetuneChanges = PAPER,
+) -> Iterator[Record]:
+    """Train a classifier; the run's folder becomes a model folder.
+
+    Args:
+        options: which model, on what data.
+        run: where the results go, and how the run is carried out.
+        clips: which clips are taken from the videos.
+        changes: what is different from the paper's recipe for the model's size.
+
+    Yields:
+        `Started`, then a `Step` for each optimizer step, an `Epoch` for each effective epoch and
+        a `Skipped` for each unreadable file.
+
+    Raises:
+        HieraError: the data, the model or the settings do not work out; see its kinds.
+    """
+    process = this_process()
+    device = training_device(run.device, process)
+    with process_group(process, device):
+        yield from train(_prepare(options, run, clips, changes, process, device))
+
+
+def _prepare(
+    options: FinetuneOptions,
+    run: RunOptions,
+    clips: ClipOptions,
+    changes: FinetuneChanges,
+    process: Process,
+    device: torch.device,
+) -> Run:
+    """Read the data and build the model: everything before the first step."""
+    find = open_architecture if options.from_scratch else open_pretrained
+    initial = find(options.model)
+    recipe = finetune_recipe(initial.config).changed(changes)
+    stride = clips.frame_stride or initial.preprocessing.frame_stride
+    preprocessing = replace(initial.preprocessing, frame_stride=stride)
+    data = read_labelled(
+        options.data, annotations=options.annotations, val=options.val, known=initial.labels
+    )
+    source = ClipSource(
+        crop=center_crop(preprocessing),
+        num_frames=preprocessing.num_frames,
+        frame_stride=stride,
+        sampling=options.sampling,
+        cache=clips.cache,
+        cache_clips=clips.cache_clips,
+    )
+    objective = Classification(
+        data.classes,
+        preprocessing,
+        _mixing(recipe, len(data.classes)),
+        validation=data.validation,
+        source=source,
+        workers=run.workers,
+        process=process,
+        device=device,
+    )
+    return make_run(
+        objective,
+        build_classifier(initial, data, recipe, options, run).to(device),
+        videos=data.training,
+        source=source,
+        augmentation=_augmentation(recipe, preprocessing),
+        recipe=recipe,
+        options=run,
+        process=process,
+        device=device,
+        config=initial.config,
+        layer_decay=recipe.layer_decay,
+        ema_decay=recipe.ema_decay,
+        settings={"data": options.data, "model": options.model, "classes": list(data.classes)},
+    )
+
+
+def build_classifier(
+    initial: Initial,
+    data: LabelledVideos,
+    recipe: FinetuneRecipe,
+    options: FinetuneOptions,
+    run: RunOptions,
+) -> Hiera:
+    """The network with as many classes as the data, and the initial weights where there are any.
+
+    The head stays when the data has exactly the classes that the weights know; otherwise it
+    starts afresh. Weights of a masked autoencoder bring neither head nor last norm.
+    """
+    config = replace(
+        initial.config,
+        num_classes=len(data.classes),
+        drop_path_rate=0.0 if options.freeze_backbone else recipe.drop_path,
+        head_dropout=recipe.head_dropout,
+    )
+    with seeded(run.seed):
+        model = Hiera(config)
+    if initial.weights is not None:
+        kept_head = tuple(initial.labels) == data.classes
+        weights = {
+            name: tensor
+            for name, tensor in initial.weights.items()
+            if kept_head or not name.startswith("head.")
+        }
+        fresh = copy_weights(model, weights, fresh=ABOVE_ENCODER)
+        if fresh:
+            logger.info("starts afresh: %s", ", ".join(fresh))
+    if options.freeze_backbone:
+        model.requires_grad_(requires_grad=False)
+        model.head.requires_grad_()
+    model.gradient_checkpointing = run.checkpoint_activations
+    return model
+
+
+def _mixing(recipe: FinetuneRecipe, num_classes: int) -> Mixing:
+    return Mixing(
+        num_classes,
+        smoothing=recipe.label_smoothing,
+        mixup=recipe.mixup,
+        cutmix=recipe.cutmix,
+    )
+
+
+def _augmentation(recipe: FinetuneRecipe, preprocessing: Preprocessing) -> Augmentation:
+    return Augmentation(
+        size=preprocessing.crop_size,
+        min_area=recipe.min_area,
+        flip=recipe.flip,
+        magnitude=recipe.magnitude,
+        erase=recipe.erase,
+        bicubic=preprocessing.interpolation == "bicubic",
+    )

@@ -1,0 +1,114 @@
+"""The network that a run begins with: an architecture, and the weights to start from, if any."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from hiera_cli.checkpoints.file import open_weights
+from hiera_cli.checkpoints.folder import CONFIG_NAME, read_folder_config
+from hiera_cli.errors import UsageError, WeightsError
+from hiera_cli.model.config import HieraConfig
+from hiera_cli.weights import open_model
+from hiera_cli.zoo import (
+    BUNDLED_MODEL,
+    Preprocessing,
+    bundled_folder,
+    find_checkpoint,
+    unknown_model,
+)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Initial:
+    """Where a run begins.
+
+    Attributes:
+        config: the architecture as a classifier.
+        preprocessing: what its pixels are.
+        labels: class names that the weights know; empty when they have no trained head.
+        weights: by parameter name; None when training from scratch.
+    """
+
+    config: HieraConfig
+    preprocessing: Preprocessing
+    labels: tuple[str, ...] = ()
+    weights: Mapping[str, Tensor] | None = None
+
+
+def open_architecture(name: str) -> Initial:
+    """The shape of a zoo model, of a model folder or in a config.json, without its weights.
+
+    Raises:
+        UsageError: no such model.
+        WeightsError: a config.json that makes no sense.
+    """
+    official = find_checkpoint(name)
+    if official is not None:
+        return Initial(official[0].config, official[0].preprocessing)
+    path = bundled_folder() if name == BUNDLED_MODEL else Path(name)
+    if path.is_dir():
+        path /= CONFIG_NAME
+    if path.suffix != ".json":
+        raise unknown_model(name)
+    described = read_folder_config(path)
+    found = described.preprocessing or Preprocessing.for_config(described.config)
+    return Initial(described.config, found)
+
+
+def open_pretrained(name: str) -> Initial:
+    """A model with its weights: fine-tuned ones, or those of a masked autoencoder.
+
+    Raises:
+        UsageError: no such model, or an architecture alone.
+        WeightsError: weights that are not available or damaged.
+    """
+    if name.endswith(".json"):
+        raise UsageError(f"{name} is an architecture without weights", hint="add --from-scratch")
+    loaded = open_model(name, need_head=False)
+    file = open_weights(loaded.weights_path)
+    weights = {key: file.tensor(key) for key in file.shapes}
+    return Initial(loaded.model.config, loaded.preprocessing, loaded.labels, weights)
+
+
+def copy_weights(
+    model: nn.Module, weights: Mapping[str, Tensor], *, fresh: tuple[str, ...]
+) -> list[str]:
+    """Fill a model, in place, with weights of the same shape.
+
+    Args:
+        model: what is filled.
+        weights: by parameter name; those that the model does not have are left alone.
+        fresh: prefixes of parameters that may keep their initial values.
+
+    Returns:
+        Names of the parameters that kept their initial values: absent or of another shape.
+
+    Raises:
+        WeightsError: a parameter outside `fresh` is absent or has another shape.
+    """
+    kept = []
+    for name, parameter in model.state_dict().items():
+        found = weights.get(name)
+        if found is not None and found.shape == parameter.shape:
+            parameter.copy_(found)
+        elif name.startswith(fresh):
+            kept.append(name)
+        else:
+            shape = "absent" if found is None else f"of shape {tuple(found.shape)}"
+            raise WeightsError(
+                f"the weights do not fit: {name} is {shape}, not {tuple(parameter.shape)}",
+                hint="choose their architecture with -m, or train --from-scratch",
+            )
+    return kept
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Networks made inside are initialised from the seed; torch's own generator is left alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,190 @@
+"""The training loop, shared by pretraining and fine-tuning."""
+
+import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from hiera_cli.errors import Failure, NoInputError, UsageError
+from hiera_cli.training.checkpoint import RunFolder, read_state, read_weights
+from hiera_cli.training.data import Batch, training_batches
+from hiera_cli.training.distributed import gather_objects, wait_for_all
+from hiera_cli.training.optim import set_lr
+from hiera_cli.training.records import Epoch, MetricsLog, Record, Skipped, Started, Step
+from hiera_cli.training.run import Run
+from hiera_cli.training.step import backward, update, wrapped_model
+
+
+def train(run: Run) -> Iterator[Record]:
+    """Train to the end, or on from where an earlier start was interrupted.
+
+    Yields a `Started`, then a `Step` after each optimizer step, an `Epoch` after each effective
+    epoch and a `Skipped` for each unreadable file. Every process must consume its records.
+
+    Raises:
+        UsageError: the folder holds a run with other settings.
+        NoInputError: not one file could be read.
+        HieraError: the loss is not finite.
+    """
+    state, order = run.state, run.order
+    folder, log = _open_folder(run)
+    known = log.failed_paths()
+    forward = wrapped_model(run)
+    parts = training_batches(
+        run.clips,
+        order,
+        first_step=state.step,
+        end_step=run.num_steps,
+        workers=run.options.workers,
+        pin_memory=run.device.type == "cuda",
+    )
+    state.model.train()
+    yield _started(run)
+    epoch_began = step_began = time.perf_counter()
+    for step in range(state.step, run.num_steps):
+        lr = run.lr(step)
+        set_lr(state.optimizer, lr)
+        batches = list(islice(parts, order.num_parts))
+        loss_sum, num_clips = backward(run, forward, batches)
+        grad_norm = update(run) if num_clips else None
+        state.step, state.loss_sum = step + 1, state.loss_sum + loss_sum
+        state.num_clips += num_clips
+
+        for failure in _new_failures(batches, known):
+            yield _logged(Skipped(failure), run, log)
+        now = time.perf_counter()
+        seconds, step_began = now - step_began, now
+        record = Step(
+            step=state.step,
+            epoch=state.step / order.steps_per_epoch,
+            loss=loss_sum / num_clips if num_clips else None,
+            lr=lr,
+            grad_norm=grad_norm,
+            num_clips=num_clips,
+            num_failed=len(known),
+            seconds=seconds,
+            visible_tokens_per_second=run.objective.visible_tokens(num_clips) / seconds,
+        )
+        yield _logged(record, run, log)
+
+        ended = state.step % order.steps_per_epoch == 0 or state.step == run.num_steps
+        if ended:
+            epoch = _logged(_end_epoch(run, folder, began=epoch_began), run, log)
+            _save(run, folder)
+            epoch_began = step_began = time.perf_counter()
+            yield epoch
+        elif _due(run, state.step):
+            _save(run, folder)
+
+
+def _open_folder(run: Run) -> tuple[RunFolder, MetricsLog]:
+    """The run's folder, its state loaded when it was interrupted.
+
+    Raises:
+        UsageError: it holds another run.
+    """
+    folder = RunFolder(run.options.out)
+    log = MetricsLog(folder.metrics_path)
+    if run.process.is_main:
+        folder.create()
+        if run.options.on_existing == "overwrite":
+            folder.clear()
+    wait_for_all()
+    newest = folder.newest()
+    if newest is None:
+        if run.process.is_main:
+            folder.clear()
+        wait_for_all()
+        return folder, log
+    if run.options.on_existing == "error":
+        raise UsageError(f"{folder.path} holds a run", hint="use --on-existing resume or overwrite")
+    kept = read_state(newest)
+    _check_settings(kept["settings"], run)
+    run.state.load_dict(kept, read_weights(newest))
+    if run.process.is_main:
+        log.forget_after(run.state.step)
+    wait_for_all()
+    return folder, log
+
+
+def _check_settings(before: dict[str, object], run: Run) -> None:
+    changed = [
+        f"{name} {before.get(name)} -> {value}"
+        for name, value in run.settings.items()
+        if before.get(name) != value
+    ]
+    if changed:
+        raise UsageError(
+            f"{run.options.out} was started with other settings: {', '.join(changed)}",
+            hint="repeat the first command to continue, or use --on-existing overwrite",
+        )
+
+
+def _started(run: Run) -> Started:
+    trained = [p.numel() for p in run.state.model.parameters() if p.requires_grad]
+    return Started(
+        num_videos=run.order.num_samples,
+        num_steps=run.num_steps,
+        steps_per_epoch=run.order.steps_per_epoch,
+        first_step=run.state.step,
+        num_parameters=sum(trained),
+        device=str(run.device),
+    )
+
+
+def _new_failures(batches: Sequence[Batch], known: set[str]) -> list[Failure]:
+    """Unreadable files of all processes that were not reported before; they become known."""
+    here = [failure for batch in batches for failure in batch.failures]
+    everywhere = [failure for there in gather_objects(here) for failure in there]
+    new = {f.path: f for f in everywhere if f.path not in known}
+    known.update(new)
+    return list(new.values())
+
+
+def _end_epoch(run: Run, folder: RunFolder, *, began: float) -> Epoch:
+    """Validate, keep the weights when they are the best, start counting afresh.
+
+    Raises:
+        NoInputError: the epoch had no clip at all.
+    """
+    state = run.state
+    if state.num_clips == 0:
+        raise NoInputError(
+            f"none of the {run.order.num_samples} training files could be read",
+            hint="`hiera probe` says what is wrong with them",
+        )
+    train_loss = state.loss_sum / state.num_clips
+    validation = run.objective.validate(state.result)
+    score = (validation.top1, -validation.loss) if validation else (float(state.step), 0.0)
+    is_best = score > state.best
+    if is_best:
+        state.best = score
+        if run.process.is_main:
+            folder.save_best(lambda path: run.objective.save(path, state.result))
+    state.loss_sum, state.num_clips = 0.0, 0
+    return Epoch(
+        epoch=-(-state.step // run.order.steps_per_epoch),
+        step=state.step,
+        train_loss=train_loss,
+        validation=validation,
+        is_best=is_best,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _due(run: Run, step: int) -> bool:
+    every = run.options.save_every
+    return every > 0 and step % every == 0
+
+
+def _save(run: Run, folder: RunFolder) -> None:
+    """Write `last`: what a continued run starts from."""
+    if run.process.is_main:
+        values = {**run.state.to_dict(), "settings": run.settings}
+        folder.save_last(values, lambda path: run.objective.save(path, run.state.model))
+    wait_for_all()
+
+
+def _logged(record: Record, run: Run, log: MetricsLog) -> Record:
+    if run.process.is_main:
+        log.append(record)
+    return record

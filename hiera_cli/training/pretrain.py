@@ -1,0 +1,141 @@
+"""Pretraining: a masked autoencoder learns from videos or pictures without labels."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import torch
+
+from hiera_cli.errors import NoInputError
+from hiera_cli.inputs import IMAGE_SUFFIXES, VIDEO_SUFFIXES, expand_inputs
+from hiera_cli.model.config import HieraConfig
+from hiera_cli.model.mae import MaskedAutoencoder
+from hiera_cli.training.clips import ClipSource
+from hiera_cli.training.data import TrainingVideo
+from hiera_cli.training.distributed import Process, process_group, this_process
+from hiera_cli.training.initial import (
+    copy_weights,
+    open_architecture,
+    open_pretrained,
+    seeded,
+)
+from hiera_cli.training.loop import train
+from hiera_cli.training.options import ClipOptions, PretrainOptions, RunOptions
+from hiera_cli.training.recipes import PretrainChanges, PretrainRecipe, pretrain_recipe
+from hiera_cli.training.reconstruction import Reconstruction
+from hiera_cli.training.records import Record
+from hiera_cli.training.run import Run, center_crop, make_run, training_device
+from hiera_cli.video.augment import Augmentation
+
+PAPER = PretrainChanges()
+DEFAULT_CLIPS = ClipOptions()
+DECODER = (
+    "encoder_norm.",
+    "multi_scale_fusion_heads.",
+    "decoder_",
+    "mask_token",
+)
+
+
+def pretrain(
+    options: PretrainOptions,
+    run: RunOptions,
+    *,
+    clips: ClipOptions = DEFAULT_CLIPS,
+    changes: PretrainChanges = PAPER,
+) -> Iterator[Record]:
+    """Train a masked autoencoder; `finetune` starts from the run's folder.
+
+    Args:
+        options: which architecture, on what data.
+        run: where the results go, and how the run is carried out.
+        clips: which clips are taken from the videos.
+        changes: what is different from the paper's recipe for the model's size.
+
+    Yields:
+        `Started`, then a `Step` for each optimizer step, an `Epoch` for each effective epoch and
+        a `Skipped` for each unreadable file.
+
+    Raises:
+        HieraError: the data, the model or the settings do not work out; see its kinds.
+    """
+    process = this_process()
+    device = training_device(run.device, process)
+    with process_group(process, device):
+        yield from train(_prepare(options, run, clips, changes, process, device))
+
+
+def _prepare(
+    options: PretrainOptions,
+    run: RunOptions,
+    clips: ClipOptions,
+    changes: PretrainChanges,
+    process: Process,
+    device: torch.device,
+) -> Run:
+    """List the data and build the model: everything before the first step."""
+    find = open_pretrained if options.from_weights else open_architecture
+    initial = find(options.model)
+    recipe = pretrain_recipe(initial.config).changed(changes)
+    stride = clips.frame_stride or initial.preprocessing.frame_stride
+    preprocessing = replace(initial.preprocessing, frame_stride=stride)
+    model = build_autoencoder(initial.config, recipe, run)
+    if initial.weights is not None:
+        copy_weights(model, initial.weights, fresh=DECODER)
+    objective = Reconstruction(
+        initial.config,
+        preprocessing,
+        mask_ratio=recipe.mask_ratio,
+        previews=options.preview if process.is_main else None,
+    )
+    return make_run(
+        objective,
+        model.to(device),
+        videos=unlabelled_videos(options.inputs, pictures=not initial.config.is_video),
+        source=ClipSource(
+            crop=center_crop(preprocessing),
+            num_frames=preprocessing.num_frames,
+            frame_stride=stride,
+            cache=clips.cache,
+            cache_clips=clips.cache_clips,
+        ),
+        augmentation=Augmentation(
+            size=preprocessing.crop_size,
+            min_area=recipe.min_area,
+            flip=recipe.flip,
+            bicubic=preprocessing.interpolation == "bicubic",
+        ),
+        recipe=recipe,
+        options=run,
+        process=process,
+        device=device,
+        config=initial.config,
+        settings={"data": options.inputs, "model": options.model},
+    )
+
+
+def unlabelled_videos(inputs: Sequence[str], *, pictures: bool) -> tuple[TrainingVideo, ...]:
+    """Every video, and for image models every picture, that the inputs name.
+
+    Raises:
+        NoInputError: none.
+    """
+    suffixes = VIDEO_SUFFIXES | IMAGE_SUFFIXES if pictures else VIDEO_SUFFIXES
+    found = tuple(TrainingVideo(f.path) for f in expand_inputs(inputs, suffixes=suffixes))
+    if not found:
+        raise NoInputError(f"nothing to learn from in {', '.join(inputs)}")
+    return found
+
+
+def build_autoencoder(
+    config: HieraConfig, recipe: PretrainRecipe, run: RunOptions
+) -> MaskedAutoencoder:
+    """The network with its decoder, initialised from the run's seed."""
+    with seeded(run.seed):
+        model = MaskedAutoencoder(
+            replace(config.for_pretraining(), drop_path_rate=recipe.drop_path),
+            decoder_embed_dim=recipe.decoder_width,
+            decoder_depth=recipe.decoder_depth,
+            decoder_num_heads=recipe.decoder_heads,
+        )
+    model.gradient_checkpointing = run.checkpoint_activations
+    return model

@@ -1,0 +1,268 @@
+"""The paper's training recipes, one row a model size; every default of training lives here.
+
+Source: Ryali et al. 2023, appendix (Kinetics-400, Something-Something-v2 and ImageNet-1K
+settings). Learning rates belong to the batch size of their row and scale with it.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Literal, Self
+
+from hiera_cli.errors import UsageError
+from hiera_cli.model.config import HieraConfig
+
+OptimizerName = Literal["adamw", "sgd"]
+Size = Literal["tiny", "small", "base", "base_plus", "large", "huge"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Numbers that pretraining and fine-tuning share.
+
+    Attributes:
+        epochs: effective epochs: one is as many clips as there are videos.
+        warmup_epochs: epochs of linear warm-up from 0.
+        batch_size: clips in one optimizer step, over all processes and accumulated parts.
+        repeats: clips taken from a video each time it is decoded (repeated sampling).
+        lr: highest learning rate, at `batch_size`.
+        min_lr: learning rate at the end of the cosine.
+        optimizer: `adamw`, or `sgd` with Nesterov momentum.
+        betas: AdamW's decay of its two moments; SGD's momentum is the first.
+        weight_decay: decoupled decay of matrices; biases, norms and embeddings have none.
+        clip_norm: largest norm of the gradient; 0: no clipping.
+        drop_path: stochastic depth of the last block.
+        min_area: smallest share of the frame that a training crop covers.
+        flip: whether clips may be mirrored.
+    """
+
+    epochs: float
+    warmup_epochs: float
+    batch_size: int
+    repeats: int = 1
+    lr: float
+    min_lr: float = 1e-6
+    optimizer: OptimizerName = "adamw"
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.05
+    clip_norm: float = 0.0
+    drop_path: float = 0.0
+    min_area: float = 0.5
+    flip: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot train anything."""
+        if self.epochs <= 0 or self.batch_size < 1 or self.repeats < 1:
+            raise UsageError("epochs, batch size and repeats must be positive")
+        if self.batch_size % self.repeats:
+            raise UsageError(
+                f"a batch of {self.batch_size} clips cannot hold whole groups of {self.repeats}",
+                hint="choose a --batch-size that --repeats divides",
+            )
+        if not 0 < self.min_area <= 1:
+            raise UsageError(f"the crop's smallest area must be in (0, 1], not {self.min_area}")
+        if self.lr < 0 or not 0 <= self.drop_path < 1:
+            raise UsageError(f"learning rate {self.lr} or drop path {self.drop_path} out of range")
+
+    def changed(self, changes: "RecipeChanges") -> Self:
+        """The recipe with all changes that are not None.
+
+        A changed batch size scales the learning rate linearly unless that is given too, and a
+        shorter run shortens the warm-up to a tenth of it at most.
+
+        Raises:
+            UsageError: a value out of range.
+        """
+        given = {name: value for name, value in asdict(changes).items() if value is not None}
+        scale = given.get("batch_size", self.batch_size) / self.batch_size
+        epochs = given.get("epochs", self.epochs)
+        derived = {"lr": self.lr * scale, "warmup_epochs": min(self.warmup_epochs, epochs / 10)}
+        return replace(self, **{**derived, **given})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeChanges:
+    """What a user wants different from a recipe; None: as the recipe has it."""
+
+    epochs: float | None = None
+    warmup_epochs: float | None = None
+    batch_size: int | None = None
+    repeats: int | None = None
+    lr: float | None = None
+    min_lr: float | None = None
+    optimizer: OptimizerName | None = None
+    weight_decay: float | None = None
+    clip_norm: float | None = None
+    drop_path: float | None = None
+    min_area: float | None = None
+    flip: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PretrainRecipe(Recipe):
+    """Masked-autoencoder pretraining.
+
+    Attributes:
+        mask_ratio: share of mask units that the encoder never sees.
+        decoder_width, decoder_depth, decoder_heads: the decoder's shape.
+    """
+
+    mask_ratio: float = 0.9
+    decoder_width: int = 512
+    decoder_depth: int = 8
+    decoder_heads: int = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PretrainChanges(RecipeChanges):
+    """What a user wants different when pretraining."""
+
+    mask_ratio: float | None = None
+    decoder_width: int | None = None
+    decoder_depth: int | None = None
+    decoder_heads: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinetuneRecipe(Recipe):
+    """Supervised training of a classifier.
+
+    Attributes:
+        head_dropout: dropout before the head.
+        layer_decay: factor on the learning rate from one block to the block below.
+        label_smoothing: share of the target spread evenly over all classes.
+        mixup, cutmix: parameter of the Beta distribution that mixes pairs; 0: off.
+        magnitude: RandAugment's strength (0 to 10); 0: off.
+        erase: probability of random erasing.
+        ema_decay: decay of the averaged weights that are validated and kept; 0: off.
+    """
+
+    head_dropout: float = 0.0
+    layer_decay: float = 1.0
+    label_smoothing: float = 0.1
+    mixup: float = 0.8
+    cutmix: float = 1.0
+    magnitude: float = 7.0
+    erase: float = 0.0
+    ema_decay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinetuneChanges(RecipeChanges):
+    """What a user wants different when fine-tuning."""
+
+    head_dropout: float | None = None
+    layer_decay: float | None = None
+    label_smoothing: float | None = None
+    mixup: float | None = None
+    cutmix: float | None = None
+    magnitude: float | None = None
+    erase: float | None = None
+    ema_decay: float | None = None
+
+
+_WIDTH_AND_BLOCKS: dict[tuple[int, tuple[int, ...]], Size] = {
+    (96, (1, 2, 7, 2)): "tiny",
+    (96, (1, 2, 11, 2)): "small",
+    (96, (2, 3, 16, 3)): "base",
+    (112, (2, 3, 16, 3)): "base_plus",
+    (144, (2, 6, 36, 4)): "large",
+    (256, (2, 6, 36, 4)): "huge",
+}
+
+_VIDEO_PRETRAIN = PretrainRecipe(
+    epochs=800,
+    warmup_epochs=120,
+    batch_size=512,
+    repeats=4,
+    lr=8e-4,
+    betas=(0.9, 0.95),
+    clip_norm=0.02,
+    drop_path=0.1,
+    min_area=0.5,
+)
+_IMAGE_PRETRAIN = replace(
+    _VIDEO_PRETRAIN,
+    epochs=400,
+    warmup_epochs=40,
+    batch_size=4096,
+    repeats=1,
+    clip_norm=0.0,
+    min_area=0.2,
+    drop_path=0.0,
+    mask_ratio=0.6,
+    decoder_heads=16,
+)
+_VIDEO_FINETUNE = FinetuneRecipe(
+    epochs=150,
+    warmup_epochs=10,
+    batch_size=256,
+    repeats=2,
+    lr=8e-4,
+    clip_norm=5.0,
+    drop_path=0.2,
+    head_dropout=0.3,
+    layer_decay=0.85,
+    min_area=0.08,
+)
+_IMAGE_FINETUNE = replace(
+    _VIDEO_FINETUNE,
+    epochs=100,
+    warmup_epochs=5,
+    batch_size=1024,
+    repeats=1,
+    lr=2e-3,
+    drop_path=0.1,
+    head_dropout=0.0,
+    layer_decay=0.7,
+    magnitude=9.0,
+    erase=0.25,
+)
+
+# (is_video, size) -> recipe. A shape of the user's own gets the row of the base model.
+PRETRAIN: dict[tuple[bool, Size], PretrainRecipe] = {
+    (True, "base"): _VIDEO_PRETRAIN,
+    (True, "base_plus"): replace(_VIDEO_PRETRAIN, drop_path=0.2),
+    (True, "large"): replace(_VIDEO_PRETRAIN, drop_path=0.2),
+    (True, "huge"): replace(_VIDEO_PRETRAIN, drop_path=0.3),
+    (False, "base"): _IMAGE_PRETRAIN,
+}
+FINETUNE: dict[tuple[bool, Size], FinetuneRecipe] = {
+    (True, "base"): _VIDEO_FINETUNE,
+    (True, "base_plus"): _VIDEO_FINETUNE,
+    (True, "large"): replace(_VIDEO_FINETUNE, epochs=100, head_dropout=0.5, layer_decay=0.9),
+    (True, "huge"): replace(
+        _VIDEO_FINETUNE, epochs=100, lr=4e-4, drop_path=0.3, head_dropout=0.5, layer_decay=0.9
+    ),
+    (False, "tiny"): replace(_IMAGE_FINETUNE, epochs=300, layer_decay=0.65),
+    (False, "small"): replace(_IMAGE_FINETUNE, epochs=200, layer_decay=0.65),
+    (False, "base"): _IMAGE_FINETUNE,
+    (False, "base_plus"): replace(_IMAGE_FINETUNE, lr=1e-3),
+    (False, "large"): replace(_IMAGE_FINETUNE, epochs=50, lr=1e-3, layer_decay=0.85),
+    (False, "huge"): replace(_IMAGE_FINETUNE, epochs=50, lr=1e-3, layer_decay=0.85, drop_path=0.3),
+}
+
+# Something-Something-v2, as the paper has it for Hiera-L, on top of the Kinetics row.
+SOMETHING_SOMETHING = FinetuneChanges(
+    optimizer="sgd",
+    lr=0.16,
+    epochs=40,
+    warmup_epochs=3,
+    drop_path=0.1,
+    head_dropout=0.5,
+    layer_decay=0.875,
+)
+
+
+def pretrain_recipe(config: HieraConfig) -> PretrainRecipe:
+    """The pretraining recipe of a model's size, or that of the base model."""
+    found = PRETRAIN.get((config.is_video, _size(config)))
+    return found or PRETRAIN[config.is_video, "base"]
+
+
+def finetune_recipe(config: HieraConfig) -> FinetuneRecipe:
+    """The fine-tuning recipe of a model's size, or that of the base model."""
+    found = FINETUNE.get((config.is_video, _size(config)))
+    return found or FINETUNE[config.is_video, "base"]
+
+
+def _size(config: HieraConfig) -> Size:
+    return _WIDTH_AND_BLOCKS.get((config.embed_dim, config.stages), "base")

@@ -1,0 +1,149 @@
+"""A training run put together: what is minimised, on which clips, how, and where."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from hiera_cli.errors import UsageError
+from hiera_cli.model.config import HieraConfig
+from hiera_cli.training.clips import ClipSource
+from hiera_cli.training.data import Batch, TrainingClips, TrainingVideo
+from hiera_cli.training.distributed import Process
+from hiera_cli.training.optim import lr_at, make_optimizer
+from hiera_cli.training.options import RunOptions
+from hiera_cli.training.order import Order
+from hiera_cli.training.recipes import Recipe
+from hiera_cli.training.records import Validation
+from hiera_cli.training.state import Average, TrainingState
+from hiera_cli.video.augment import Augmentation
+from hiera_cli.video.transforms import CropPlan
+from hiera_cli.zoo import Preprocessing
+
+
+class Objective(Protocol):
+    """What a run minimises and what it leaves behind."""
+
+    def loss(self, forward: nn.Module, batch: Batch) -> Tensor:
+        """Mean loss () over the clips of a batch on the device."""
+
+    def visible_tokens(self, num_clips: int) -> int:
+        """Tokens of that many clips that the encoder works on; 0: of no interest."""
+
+    def validate(self, model: nn.Module) -> Validation | None:
+        """How the model does on held-out videos; the same answer in every process."""
+
+    def save(self, folder: Path, model: nn.Module) -> None:
+        """Write the model's folder: config.json and model.safetensors."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Run:
+    """Everything that `train` puts together."""
+
+    objective: Objective
+    state: TrainingState
+    clips: TrainingClips
+    order: Order
+    recipe: Recipe
+    options: RunOptions
+    process: Process
+    device: torch.device
+    input_size: tuple[int, ...]
+    settings: dict[str, Any]
+
+    @property
+    def num_steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        return max(1, round(self.recipe.epochs * self.order.steps_per_epoch))
+
+    def lr(self, step: int) -> float:
+        """Learning rate of a step."""
+        return lr_at(
+            step,
+            num_steps=self.num_steps,
+            warmup_steps=round(self.recipe.warmup_epochs * self.order.steps_per_epoch),
+            lr=self.recipe.lr,
+            min_lr=min(self.recipe.min_lr, self.recipe.lr),
+        )
+
+
+def make_run(
+    objective: Objective,
+    model: nn.Module,
+    *,
+    videos: Sequence[TrainingVideo],
+    source: ClipSource,
+    augmentation: Augmentation,
+    recipe: Recipe,
+    options: RunOptions,
+    process: Process,
+    device: torch.device,
+    config: HieraConfig,
+    layer_decay: float = 1.0,
+    ema_decay: float = 0.0,
+    settings: dict[str, Any],
+) -> Run:
+    """Put a run together; `settings` are the facts that a continued run must repeat."""
+    order = Order(
+        num_samples=len(videos),
+        batch_size=recipe.batch_size,
+        repeats=recipe.repeats,
+        num_parts=options.accumulate,
+        rank=process.rank,
+        world_size=process.world_size,
+        seed=options.seed,
+    )
+    state = TrainingState(
+        model,
+        make_optimizer(model, recipe, num_blocks=sum(config.stages), layer_decay=layer_decay),
+        scaler=torch.amp.GradScaler(device.type, enabled=options.precision == "float16"),
+        average=Average(model, ema_decay) if ema_decay else None,
+    )
+    clips = TrainingClips(
+        videos, source, augmentation=augmentation, repeats=recipe.repeats, seed=options.seed
+    )
+    facts = {"seed": options.seed, "videos": len(videos), **asdict(recipe), **settings}
+    return Run(
+        objective=objective,
+        state=state,
+        clips=clips,
+        order=order,
+        recipe=recipe,
+        options=options,
+        process=process,
+        device=device,
+        input_size=config.input_size,
+        settings=facts,
+    )
+
+
+def training_device(name: str, process: Process) -> torch.device:
+    """The device of this process: with several processes, each its own GPU.
+
+    Raises:
+        UsageError: it is not on this machine.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda":
+        name = f"cuda:{process.local_rank}"
+    device = torch.device(name)
+    if device.type == "cuda":
+        if (device.index or 0) >= torch.cuda.device_count():
+            raise UsageError(f"device '{name}' is not on this machine", hint="use --device cpu")
+        torch.cuda.set_device(device)
+    return device
+
+
+def center_crop(preprocessing: Preprocessing) -> CropPlan:
+    """The crop that validation looks at."""
+    return CropPlan(
+        short_side=preprocessing.short_side,
+        crop_size=preprocessing.crop_size,
+        num_crops=1,
+        interpolation=preprocessing.interpolation,
+    )

@@ -1,0 +1,174 @@
+"""Opening a local file as video: what may be opened, and which of its streams is the video.
+
+FFmpeg is handed an open descriptor, never a name, and may use no other protocol. So a name is
+never parsed (`http:x.mp4`, `concat:a|b`, `%03d.jpg`), a suffix decides nothing, and a playlist,
+whatever it is called, has no way to reach another file or a socket.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.container
+import av.error
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from hiera_cli.errors import FailureKind, MediaError
+from hiera_cli.video.avlog import Message, caught_messages
+from hiera_cli.video.boxes import check_boxes
+
+# Containers and elementary streams that hold their own data. Left out on purpose: everything
+# that refers to other files (hls, dash, concat, sdp, image2, vobsub, imf), scripts (avisynth,
+# lavfi), and text that FFmpeg would render (tty). Audio is in, so that it is named as such.
+_FORMATS = (
+    "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,asf_o,ogg,rm,mxf,mxf_opatom,gxf,dv,nut,"
+    "wtv,ivf,obu,av1,h261,h263,h264,hevc,vvc,vc1,m4v,cavsvideo,mjpeg,yuv4mpegpipe,gif,apng,"
+    "jpeg_pipe,png_pipe,bmp_pipe,webp_pipe,tiff_pipe,mp3,aac,ac3,eac3,flac,wav,w64,aiff,amr,caf"
+)
+_GENERATE_PTS = 0x0001  # AVFMT_FLAG_GENPTS, which PyAV sets
+# What FFmpeg raises on bad files: its own errors, a stream that appears mid-way (IndexError),
+# metadata in no encoding (UnicodeDecodeError), refused numbers (OverflowError, ValueError).
+FOREIGN_ERRORS = (av.error.FFmpegError, OSError, EOFError, IndexError, ValueError, OverflowError)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class OpenVideo:
+    """An open file and its video stream.
+
+    Attributes:
+        path: as the user named it.
+        container: PyAV's handle.
+        stream: the video stream; it has a decoder.
+        stated_seconds: how long the video lasts according to a header that FFmpeg corrects.
+        damage: what FFmpeg complained about while it opened the file.
+    """
+
+    path: str
+    container: av.container.InputContainer
+    stream: VideoStream
+    stated_seconds: float | None
+    damage: tuple[str, ...]
+
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds in one tick of the stream's clock."""
+        return self.stream.time_base or Fraction(1, 1_000_000)
+
+
+@contextmanager
+def open_video(path: str, *, max_pixels: int, timeout_seconds: float | None) -> Iterator[OpenVideo]:
+    """Open a regular file and choose its video stream.
+
+    Args:
+        path: a local file name, never a URL.
+        max_pixels: larger pictures are refused by the decoder before it allocates them.
+        timeout_seconds: for opening, and for each read.
+
+    Raises:
+        MediaError: the file cannot be opened or holds no video.
+    """
+    descriptor = _open_regular_file(path)
+    try:
+        stated_seconds = check_boxes(descriptor)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        with caught_messages() as messages:
+            container = _open_container(descriptor, max_pixels, timeout_seconds, messages)
+    finally:
+        os.close(descriptor)
+    try:
+        stream = _choose_stream(container, max_pixels)
+        stream.codec_context.options = {"max_pixels": str(max_pixels)}
+        damage = tuple(text.strip() for _level, context, text in messages if context)
+        # Generated presentation times are scrambled for AVI with B-frames.
+        container.flags &= ~_GENERATE_PTS
+        yield OpenVideo(path, container, stream, stated_seconds, damage)
+    finally:
+        container.close()
+
+
+def _open_regular_file(path: str) -> int:
+    """Descriptor of a regular file; nothing else is even opened, since that may block."""
+    try:
+        mode = Path(path).stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise MediaError("not_a_video", _what_it_is(mode))
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise MediaError(_kind_of_os_error(error), error.strerror or str(error)) from error
+    except ValueError as error:  # a NUL in the name
+        raise MediaError("not_found", str(error)) from error
+
+
+def _what_it_is(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "it is a folder, not a file"
+    if stat.S_ISFIFO(mode):
+        return "it is a named pipe, not a file"
+    return "it is not a regular file"
+
+
+def _kind_of_os_error(error: OSError) -> FailureKind:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "permission"
+    missing = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO)
+    return "not_found" if error.errno in missing else "corrupt"
+
+
+def _open_container(
+    descriptor: int,
+    max_pixels: int,
+    timeout_seconds: float | None,
+    messages: list[Message],
+) -> av.container.InputContainer:
+    options = {
+        "fd": str(descriptor),
+        "protocol_whitelist": "fd",
+        "format_whitelist": _FORMATS,
+        "max_pixels": str(max_pixels),
+    }
+    try:
+        return av.open("fd:", options=options, metadata_errors="replace", timeout=timeout_seconds)
+    except FOREIGN_ERRORS as error:
+        raise _opening_error(error, messages) from error
+
+
+def _opening_error(error: Exception, messages: list[Message]) -> MediaError:
+    """Why a file could not be opened, in the words of our failure kinds."""
+    if isinstance(error, av.error.ExitError):
+        return MediaError("timeout", "opening it took too long")
+    if isinstance(error, EOFError):
+        return MediaError("no_frames", "it ends before the first frame")
+    texts = [text.strip() for _level, context, text in messages if context]
+    if isinstance(error, av.error.ArgumentError) or not texts:
+        return MediaError("not_a_video", "it is in no video format that is known here")
+    return MediaError("corrupt", f"its header cannot be read: {texts[0]}")
+
+
+def _choose_stream(container: av.container.InputContainer, max_pixels: int) -> VideoStream:
+    stream = container.streams.best("video")
+    if not isinstance(stream, VideoStream):
+        raise MediaError("no_video_stream", "it holds no video")
+    if stream.disposition & Disposition.attached_pic:
+        raise MediaError("no_video_stream", "its only picture is cover art")
+    if stream.codec_context is None:
+        raise MediaError("no_video_stream", "its video is in a codec without a decoder here")
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if width * height > max_pixels:
+        raise too_large(width, height, max_pixels)
+    return stream
+
+
+def too_large(width: int, height: int, max_pixels: int) -> MediaError:
+    """The error for a picture over the limit."""
+    return MediaError(
+        "too_large",
+        f"its picture is {width}x{height}, more than {max_pixels} pixels",
+        hint="raise --max-pixels if you trust this file",
+    )

@@ -1,0 +1,60 @@
+"""What is known about a video file, and what reading it may cost."""
+
+from dataclasses import dataclass
+
+from hiera_cli.video.sampling import Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one file may cost.
+
+    Attributes:
+        max_pixels: pixels in a picture.
+        timeout_seconds: decoding time per video; None: no limit.
+        max_silent_packets: packets in a row without a frame.
+    """
+
+    max_pixels: int = 8192 * 4320
+    timeout_seconds: float | None = 600.0
+    max_silent_packets: int = 20_000
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class VideoInfo:
+    """What is in a video file.
+
+    Attributes:
+        path: as given.
+        container: FFmpeg's name of the format.
+        codec: FFmpeg's name of the codec.
+        pixel_format: FFmpeg's name, from the first frame.
+        width: of the upright picture, in stored pixels.
+        height: of the upright picture.
+        rotation: degrees clockwise that make the stored picture upright: 0, 90, 180, 270.
+        num_frames: frames that decode.
+        fps: average rate.
+        variable_frame_rate: whether frames are shown for unequal times.
+        duration_seconds: from the start of the first frame to the end of the last.
+        start_seconds: when the first frame is shown, on the container's clock.
+        warnings: what is wrong with the file, in words.
+        timeline: the times of all frames.
+    """
+
+    path: str
+    container: str
+    codec: str
+    pixel_format: str
+    width: int
+    height: int
+    rotation: int
+    num_frames: int
+    fps: float
+    variable_frame_rate: bool
+    duration_seconds: float
+    start_seconds: float
+    warnings: tuple[str, ...]
+    timeline: Timeline

@@ -1,0 +1,279 @@
+"""Decoding in a child process, so that a file that hangs or crashes FFmpeg costs one child.
+
+The child imports PyAV and NumPy only. What it sends back is framed JSON and raw arrays, never
+pickles: a child that hostile bytes took over can send nonsense, but not code.
+
+    request   one line of JSON on the child's stdin
+    answer    messages on its stdout: length of the header (4 bytes), header (JSON), payload
+"""
+
+import ctypes
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
+from dataclasses import asdict
+from typing import IO, Any
+
+from hiera_cli.errors import MediaError
+from hiera_cli.video.decode import Finished, Limits, VideoInfo, decode_video, probe
+from hiera_cli.video.sampling import Protocol
+from hiera_cli.video.wire import Event, pack_event, read_event
+
+GRACE_SECONDS = 5.0
+MAX_HEADER_BYTES = 1 << 20
+MAX_PAYLOAD_BYTES = 1 << 31
+CHILD_MEMORY_BYTES = 8 << 30
+
+
+class DecodeProcess:
+    """One child that decodes videos one after the other, started when first needed.
+
+    A child that dies is replaced and the video tried once more; a video that outlasts its time
+    limit is given up and the child killed.
+    """
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def decode(
+        self,
+        path: str,
+        protocol: Protocol,
+        *,
+        limits: Limits,
+        threads: int = 1,
+        square_pixels: bool = False,
+    ) -> Generator[Event, None, None]:
+        """As `decode_video`, in the child.
+
+        Raises:
+            MediaError: as `decode_video`; also `timeout`, and `corrupt` when the child died twice.
+        """
+        request = {
+            "path": _hex_path(path),
+            "protocol": asdict(protocol),
+            "limits": asdict(limits),
+            "threads": threads,
+            "square_pixels": square_pixels,
+        }
+        yield from self._try_twice(request, limits.timeout_seconds)
+
+    def probe(self, path: str, *, count: bool, limits: Limits) -> VideoInfo:
+        """As `hiera_cli.video.decode.probe`, in the child.
+
+        Raises:
+            MediaError: as `decode`.
+        """
+        request = {"path": _hex_path(path), "limits": asdict(limits), "count": count}
+        (event,) = self._try_twice(request, limits.timeout_seconds)
+        assert isinstance(event, Finished)
+        return event.info
+
+    def _try_twice(
+        self, request: dict[str, Any], timeout_seconds: float | None
+    ) -> Generator[Event, None, None]:
+        finished = False
+        try:
+            for attempt in (1, 2):
+                try:
+                    yield from self._ask(request, timeout_seconds)
+                except _ChildDiedError as error:
+                    if attempt == 2:
+                        raise MediaError("corrupt", str(error)) from error
+                    continue
+                finished = True
+                return
+        except MediaError as error:
+            finished = error.kind != "timeout"
+            raise
+        finally:
+            if not finished:
+                self.close()
+
+    def close(self) -> None:
+        """End the child, if there is one."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        child.kill()
+        for stream in (child.stdin, child.stdout):
+            if stream is not None:
+                with suppress(OSError):
+                    stream.close()
+        child.wait()
+
+    def _ask(self, request: dict[str, Any], timeout_seconds: float | None) -> Iterator[Event]:
+        if self._child is None or self._child.poll() is not None:
+            self.close()
+            self._child = _start_child()
+        child = self._child
+        patience = None if timeout_seconds is None else timeout_seconds + GRACE_SECONDS
+        reader = _Reader(child, patience)
+        try:
+            _stdin(child).write(json.dumps(request).encode() + b"\n")
+            _stdin(child).flush()
+        except OSError as error:
+            self.close()
+            raise _ChildDiedError("the decoder could not be started") from error
+        while True:
+            try:
+                header, payload = reader.message()
+            except _ChildDiedError:
+                self.close()
+                raise
+            if "error" in header:
+                raise MediaError(header["error"], header["message"])
+            event = read_event(header, payload)
+            yield event
+            if isinstance(event, Finished):
+                return
+
+
+def _hex_path(path: str) -> str:
+    """An absolute path as JSON can carry it, whatever its bytes."""
+    return os.fsencode(os.path.abspath(path)).hex()  # noqa: PTH100
+
+
+class _ChildDiedError(Exception):
+    """The child ended without an answer."""
+
+
+def _stdin(child: subprocess.Popen[bytes]) -> IO[bytes]:
+    assert child.stdin is not None
+    return child.stdin
+
+
+def _start_child() -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "hiera_cli.video.isolate", str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,
+        bufsize=0,
+    )
+
+
+class _Reader:
+    """Reads messages of a child, counting only the time spent waiting for it."""
+
+    def __init__(self, child: subprocess.Popen[bytes], patience_seconds: float | None) -> None:
+        assert child.stdout is not None
+        self._child = child
+        self._descriptor = child.stdout.fileno()
+        self._patience = patience_seconds
+
+    def message(self) -> tuple[dict[str, Any], bytearray]:
+        """The next header and its payload."""
+        size = int.from_bytes(self._exactly(4), "little")
+        if size > MAX_HEADER_BYTES:
+            raise _ChildDiedError("the decoder sent nonsense")
+        header = json.loads(bytes(self._exactly(size)))
+        num_bytes = int(header.get("num_bytes", 0))
+        if not 0 <= num_bytes <= MAX_PAYLOAD_BYTES:
+            raise _ChildDiedError("the decoder sent nonsense")
+        return header, self._exactly(num_bytes)
+
+    def _exactly(self, num_bytes: int) -> bytearray:
+        buffer = bytearray(num_bytes)
+        view = memoryview(buffer)
+        while view:
+            self._wait()
+            num = os.readv(self._descriptor, [view])
+            if num == 0:
+                raise _ChildDiedError(self._epitaph())
+            view = view[num:]
+        return buffer
+
+    def _wait(self) -> None:
+        if self._patience is None:
+            return
+        began = time.monotonic()
+        ready, _, _ = select.select([self._descriptor], [], [], max(self._patience, 0.0))
+        self._patience -= time.monotonic() - began
+        if not ready:
+            raise MediaError("timeout", "decoding took longer than --timeout allows")
+
+    def _epitaph(self) -> str:
+        code = self._child.wait()
+        reason = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return f"the decoder crashed on this file ({reason})"
+
+
+# ------------------------------------------------------------------------------ in the child
+
+
+def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer requests until there are no more."""
+    for line in iter(requests.readline, b""):
+        for header, payload in _answers(json.loads(line)):
+            num_bytes = sum(part.nbytes for part in payload)
+            text = json.dumps({**header, "num_bytes": num_bytes}).encode()
+            answers.write(len(text).to_bytes(4, "little") + text)
+            for part in payload:
+                answers.write(part)
+            answers.flush()
+
+
+def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[memoryview]]]:
+    try:
+        with closing(_events(request)) as events:
+            for event in events:
+                yield pack_event(event)
+    except MediaError as error:
+        yield {"error": error.kind, "message": error.message}, []
+    except MemoryError:
+        yield {"error": "too_large", "message": "not enough memory to decode this video"}, []
+    except Exception as error:  # noqa: BLE001 - whatever a file does, the child must answer
+        yield {"error": "internal", "message": f"{type(error).__name__}: {error}"}, []
+
+
+def _events(request: dict[str, Any]) -> Generator[Event, None, None]:
+    path = os.fsdecode(bytes.fromhex(request["path"]))
+    limits = Limits(**request["limits"])
+    if "count" in request:
+        yield Finished(probe(path, count=request["count"], limits=limits), ())
+        return
+    yield from decode_video(
+        path,
+        Protocol(**request["protocol"]),
+        limits=limits,
+        threads=request["threads"],
+        square_pixels=request["square_pixels"],
+    )
+
+
+def _confine(parent: int) -> None:
+    """Bound what this process can do: memory, no files written, gone when its parent is."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard == resource.RLIM_INFINITY or hard > CHILD_MEMORY_BYTES:
+        resource.setrlimit(resource.RLIMIT_AS, (CHILD_MEMORY_BYTES, hard))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def main() -> None:
+    """Run as the child: requests on stdin, answers on stdout."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing else may reach the answers
+    _confine(int(sys.argv[1]))
+    with suppress(BrokenPipeError, KeyboardInterrupt):
+        _serve(sys.stdin.buffer, answers)
+
+
+if __name__ == "__main__":
+    main()

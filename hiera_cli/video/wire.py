@@ -1,0 +1,87 @@
+"""Decode events as bytes: a JSON header and raw arrays, for a process boundary.
+
+No pickles: whatever a child process sends, reading it runs no code.
+"""
+
+import os
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hiera_cli.video.decode import Finished, Frame, Planned, VideoInfo
+from hiera_cli.video.sampling import ClipPlan, Timeline
+
+Event = Planned | Frame | Finished
+
+ARRAY_TYPES = {"times": np.float64, "indices": np.int64, "clip_times": np.float64}
+
+
+def pack_event(event: Event) -> tuple[dict[str, Any], list[memoryview]]:
+    """Header and payload of an event."""
+    if isinstance(event, Frame):
+        header = {"frame": event.frame_index, "shape": event.rgb.shape}
+        return header, [event.rgb.reshape(-1).data]
+    info, timeline = event.info, event.info.timeline
+    facts = {
+        f.name: getattr(info, f.name) for f in fields(info) if f.name not in ("timeline", "path")
+    }
+    arrays = {
+        "times": np.ascontiguousarray(timeline.times_seconds, np.float64),
+        "indices": np.array([c.frame_indices for c in event.clips], np.int64),
+        "clip_times": np.array(
+            [(*c.times_seconds, c.start_seconds, c.end_seconds) for c in event.clips], np.float64
+        ),
+    }
+    header = {
+        "finished": isinstance(event, Finished),
+        "path": os.fsencode(info.path).hex(),
+        "info": facts,
+        "timeline": {
+            "fps": timeline.fps,
+            "end_seconds": timeline.end_seconds,
+            "constant": timeline.constant,
+        },
+        "shapes": {name: array.shape for name, array in arrays.items()},
+    }
+    return header, [a.reshape(-1).view(np.uint8).data for a in arrays.values() if a.size]
+
+
+def read_event(header: dict[str, Any], payload: bytearray) -> Event:
+    """The event that `pack_event` packed."""
+    if "frame" in header:
+        rgb = np.frombuffer(payload, np.uint8).reshape(header["shape"])
+        return Frame(frame_index=header["frame"], rgb=rgb)
+    arrays = _read_arrays(header["shapes"], payload)
+    facts: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in header["info"].items()
+    }
+    info = VideoInfo(
+        path=os.fsdecode(bytes.fromhex(header["path"])),
+        timeline=Timeline(times_seconds=arrays["times"], **header["timeline"]),
+        **facts,
+    )
+    clips = tuple(
+        ClipPlan(
+            clip_index=index,
+            frame_indices=tuple(int(i) for i in indices),
+            times_seconds=tuple(float(t) for t in times[:-2]),
+            start_seconds=float(times[-2]),
+            end_seconds=float(times[-1]),
+        )
+        for index, (indices, times) in enumerate(
+            zip(arrays["indices"], arrays["clip_times"], strict=True)
+        )
+    )
+    return Finished(info=info, clips=clips) if header["finished"] else Planned(info, clips)
+
+
+def _read_arrays(shapes: dict[str, list[int]], payload: bytearray) -> dict[str, npt.NDArray[Any]]:
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    offset = 0
+    for name, dtype in ARRAY_TYPES.items():
+        count = int(np.prod(shapes[name]))
+        arrays[name] = np.frombuffer(payload, dtype, count, offset).reshape(shapes[name])
+        offset += arrays[name].nbytes
+    return arrays

@@ -1,0 +1,267 @@
+"""The models we know by name: shape, sources, licence and published figures. No torch.
+
+Figures are the paper's (Ryali et al., ICML 2023, tables 2 and 4, and the official README): they
+are what a result is reported against, never something a result is made from.
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from hiera_cli.errors import UsageError, WeightsError
+from hiera_cli.model.config import HieraConfig
+
+DEFAULT_MODEL = "hiera_base_16x224"
+BUNDLED_MODEL = "camera-motion"
+WEIGHTS_LICENCE = "CC BY-NC 4.0"
+CHECKPOINT_URL = "https://dl.fbaipublicfiles.com/hiera"
+
+LabelSet = Literal["kinetics400", "imagenet1k"]
+
+_VIDEO_SHAPE: Mapping[str, Any] = {
+    "input_size": (16, 224, 224),
+    "q_stride": (1, 2, 2),
+    "mask_unit_size": (1, 8, 8),
+    "patch_kernel": (3, 7, 7),
+    "patch_stride": (2, 4, 4),
+    "patch_padding": (1, 3, 3),
+    "sep_pos_embed": True,
+    "num_classes": 400,
+}
+_LIMITS = {"num_frames": 4096, "frame_stride": 4096, "crop_size": 8192, "short_side": 8192}
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How pixels become a network's input; by default as for the official Kinetics models.
+
+    Attributes:
+        num_frames: frames of one clip; 1 for an image model.
+        frame_stride: frames between two frames of a clip, at 30 frames a second.
+        crop_size: height and width of the network's input in pixels.
+        short_side: pixels of the short side before a single center crop.
+        mean, std: per channel (RGB), on values in 0..1.
+        interpolation: how frames are resized.
+    """
+
+    num_frames: int = 16
+    frame_stride: int = 4
+    crop_size: int = 224
+    short_side: int = 256
+    mean: tuple[float, float, float] = (0.45, 0.45, 0.45)
+    std: tuple[float, float, float] = (0.225, 0.225, 0.225)
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            WeightsError: a value of the wrong type or out of range.
+        """
+        for name, highest in _LIMITS.items():
+            value = getattr(self, name)
+            if type(value) is not int or not 1 <= value <= highest:
+                raise WeightsError(f"preprocessing: {name} is {value!r}, not in 1..{highest}")
+        if self.short_side < self.crop_size:
+            raise WeightsError(
+                f"preprocessing: short_side {self.short_side} is below crop_size {self.crop_size}"
+            )
+        for name in ("mean", "std"):
+            _check_channels(name, getattr(self, name))
+        if self.interpolation not in ("bilinear", "bicubic"):
+            raise WeightsError(
+                f"preprocessing: interpolation is {self.interpolation!r}, "
+                "not 'bilinear' or 'bicubic'"
+            )
+
+    @classmethod
+    def for_config(cls, config: HieraConfig) -> Self:
+        """The official preprocessing of a network: Kinetics for video, ImageNet for images."""
+        crop_size = config.input_size[-1]
+        short_side = round(crop_size * 256 / 224)
+        if config.is_video:
+            return cls(num_frames=config.input_size[0], crop_size=crop_size, short_side=short_side)
+        return cls(
+            num_frames=1,
+            frame_stride=1,
+            crop_size=crop_size,
+            short_side=short_side,
+            mean=(0.485, 0.456, 0.406),
+            std=(0.229, 0.224, 0.225),
+            interpolation="bicubic",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON types, tuples as lists."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: object) -> Self:
+        """Read back what `to_dict` wrote.
+
+        Raises:
+            WeightsError: not an object, a missing or unknown key, or a value out of range.
+        """
+        names = {field.name for field in fields(cls)}
+        if not isinstance(values, dict) or set(values) != names:
+            raise WeightsError(f"preprocessing: expected an object with {sorted(names)}")
+        arguments: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
+        return cls(**arguments)
+
+
+def _check_channels(name: str, values: object) -> None:
+    """Refuse anything but three numbers in (0, 1000] (std) or [-1000, 1000] (mean)."""
+    good = isinstance(values, tuple) and len(values) == 3
+    for value in values if isinstance(values, tuple) else ():
+        good = good and type(value) in (int, float) and abs(value) <= 1000
+        good = good and (name == "mean" or value > 0)
+    if not good:
+        raise WeightsError(f"preprocessing: {name} is {values!r}, not three sensible numbers")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One set of official weights of an architecture.
+
+    Attributes:
+        name: training history, as in `mae_k400_ft_k400`.
+        repository: on the Hugging Face Hub, with `model.safetensors`.
+        filename: of the official `.pth`, under `CHECKPOINT_URL`.
+        labels: which list names its classes; None without a head (masked autoencoder).
+        top1: published accuracy in percent (video: 5 clips × 3 crops); None without a head.
+        sha256: of the `.pth`, empty where not known.
+    """
+
+    name: str
+    repository: str
+    filename: str
+    labels: LabelSet | None
+    top1: float | None
+    sha256: str = ""
+
+    @property
+    def has_head(self) -> bool:
+        """Whether a classification head was trained."""
+        return self.labels is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ZooModel:
+    """One official architecture and its checkpoints, the default first.
+
+    Attributes:
+        gflops: multiply-adds of one view, in 10^9.
+        parameters_millions: as published, with the head.
+    """
+
+    name: str
+    config: HieraConfig
+    gflops: float
+    parameters_millions: float
+    checkpoints: tuple[Checkpoint, ...]
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The official preprocessing."""
+        return Preprocessing.for_config(self.config)
+
+
+def _video(
+    size: str, width: int, heads: int, stages: tuple[int, ...], figures: tuple[float, float, float]
+) -> ZooModel:
+    """A Kinetics model; `figures` are params (10^6), multiply-adds (10^9) and top-1."""
+    name = f"hiera_{size}_16x224"
+    config = HieraConfig(embed_dim=width, num_heads=heads, stages=stages, **_VIDEO_SHAPE)
+    checkpoints = _checkpoints(name, "k400", "kinetics400", figures[2])
+    return ZooModel(name, config, figures[1], figures[0], checkpoints)
+
+
+def _image(
+    size: str, width: int, heads: int, stages: tuple[int, ...], figures: tuple[float, float, float]
+) -> ZooModel:
+    """An ImageNet-1k model; `figures` as in `_video`."""
+    name = f"hiera_{size}_224"
+    config = HieraConfig(embed_dim=width, num_heads=heads, stages=stages)
+    checkpoints = _checkpoints(name, "in1k", "imagenet1k", figures[2])
+    return ZooModel(name, config, figures[1], figures[0], checkpoints)
+
+
+def _checkpoints(
+    model: str, dataset: str, labels: LabelSet, top1: float
+) -> tuple[Checkpoint, Checkpoint]:
+    """The fine-tuned and the masked-autoencoder weights of an architecture."""
+    tuned, mae = f"mae_{dataset}_ft_{dataset}", f"mae_{dataset}"
+    return (
+        Checkpoint(tuned, f"facebook/{model}.{tuned}", f"{model}.pth", labels, top1),
+        Checkpoint(mae, f"facebook/{model}.{mae}", f"mae_{model}.pth", None, None),
+    )
+
+
+_TINY, _SMALL = (1, 2, 7, 2), (1, 2, 11, 2)
+_BASE, _LARGE = (2, 3, 16, 3), (2, 6, 36, 4)
+
+ZOO: tuple[ZooModel, ...] = (
+    _video("base", 96, 1, _BASE, (51, 102, 84.0)),
+    _video("base_plus", 112, 2, _BASE, (69, 133, 85.0)),
+    _video("large", 144, 2, _LARGE, (213, 413, 87.3)),
+    _video("huge", 256, 4, _LARGE, (672, 1159, 87.8)),
+    _image("tiny", 96, 1, _TINY, (28, 5, 82.8)),
+    _image("small", 96, 1, _SMALL, (35, 6, 83.8)),
+    _image("base", 96, 1, _BASE, (52, 9, 84.5)),
+    _image("base_plus", 112, 2, _BASE, (70, 13, 85.2)),
+    _image("large", 144, 2, _LARGE, (214, 40, 86.1)),
+    _image("huge", 256, 4, _LARGE, (673, 125, 86.9)),
+)
+
+
+def bundled_folder() -> Path:
+    """Where the model that comes with the package lies (`camera-motion`)."""
+    return Path(__file__).parent / "models" / BUNDLED_MODEL
+
+
+def find_model(name: str) -> ZooModel | None:
+    """The architecture called `name` exactly, without checkpoint; None when there is none."""
+    return next((model for model in ZOO if model.name == name), None)
+
+
+def find_checkpoint(name: str, checkpoint: str | None = None) -> tuple[ZooModel, Checkpoint] | None:
+    """Resolve `hiera_base_16x224` or `hiera_base_16x224.mae_k400`; None for any other name.
+
+    Args:
+        name: as on the command line; the Hub's `facebook/` may stand before it.
+        checkpoint: overrules the default; must agree with a checkpoint in `name`.
+
+    Raises:
+        UsageError: the architecture exists, the checkpoint does not.
+    """
+    base, _, suffix = name.removeprefix("facebook/").partition(".")
+    model = find_model(base)
+    if model is None:
+        return None
+    if checkpoint and suffix and checkpoint != suffix:
+        raise UsageError(f"two different checkpoints asked for: {suffix!r} and {checkpoint!r}")
+    wanted = checkpoint or suffix or model.checkpoints[0].name
+    for candidate in model.checkpoints:
+        if candidate.name == wanted:
+            return model, candidate
+    known = ", ".join(candidate.name for candidate in model.checkpoints)
+    raise UsageError(f"{base} has no checkpoint {wanted!r}", hint=f"choose one of: {known}")
+
+
+def unknown_model(name: str) -> UsageError:
+    """The error for a name that is neither in the zoo nor a path, with the nearest names."""
+    names = [BUNDLED_MODEL, *(model.name for model in ZOO)]
+    near = difflib.get_close_matches(name.partition(".")[0], names, n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`hiera models list` shows the names"
+    return UsageError(f"no model is called {name!r}, and no file or folder either", hint=hint)
+
+
+def published_top1(name: str, checkpoint: str) -> float | None:
+    """Published accuracy in percent of official weights, None where there is no figure."""
+    model = find_model(name)
+    found = [c.top1 for c in model.checkpoints if c.name == checkpoint] if model else []
+    return found[0] if found else None
