@@ -58,7 +58,13 @@ def open_engine(
         cache_dir=options.cache_dir,
         need_head=need_head,
     )
-    backend = make_backend(loaded, name=options.backend, device=options.device, dtype=options.dtype)
+    backend = make_backend(
+        loaded,
+        name=options.backend,
+        device=options.device,
+        dtype=options.dtype,
+        cache_dir=options.cache_dir,
+    )
     return Engine(loaded, backend, loader_options(options, loaded.preprocessing, protocol))
 
 
