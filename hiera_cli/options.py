@@ -1,6 +1,9 @@
 """What every command that runs a model can be told: plain values, checked where they are used."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+SamplingName = Literal["stride", "segments"]
 
 
 @dataclass(frozen=True)

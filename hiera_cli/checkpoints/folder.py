@@ -94,7 +94,7 @@ def write_folder_config(
         "name": folder.name,
         **extra,
         **config.to_dict(),
-        "labels": list(labels),
+        **({"labels": list(labels)} if labels else {}),  # a masked autoencoder knows no classes
         "preprocessing": preprocessing.to_dict(),
     }
     text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

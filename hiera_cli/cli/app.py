@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hiera_cli.cli import classify, console, probe
+from hiera_cli.cli import classify, console, finetune, pretrain, probe
 from hiera_cli.cli.options import flatten
 from hiera_cli.errors import HieraError
 
@@ -92,6 +92,8 @@ def hiera(
 
 
 _add("classify", classify.classify, classify.FLAGS)
+_add("finetune", finetune.finetune, finetune.FLAGS)
+_add("pretrain", pretrain.pretrain, pretrain.FLAGS)
 _add("probe", probe.probe, probe.FLAGS)
 
 

@@ -5,6 +5,7 @@ Parameter names and state-dict layout are the official ones, so that official ch
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,8 @@ from hiera_cli.errors import UsageError
 from hiera_cli.model.block import Block
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.tokens import TokenGrid, reroll, unroll
+
+PIECE_ELEMENTS = 2**18  # tokens times width that a core keeps in its cache while at it
 
 
 class PatchEmbed(nn.Module):
@@ -60,6 +63,8 @@ class Encoder(nn.Module):
         else:
             self.pos_embed = nn.Parameter(torch.zeros(1, time * space, config.embed_dim))
         plans = config.blocks()
+        leaving = [index for index, plan in enumerate(plans) if not plan.unit_attention]
+        self.num_local_blocks = leaving[0] if leaving else len(plans)
         self.blocks = nn.ModuleList(Block(plan, norm_eps=config.norm_eps) for plan in plans)
 
     @property
@@ -97,15 +102,38 @@ class Encoder(nn.Module):
 
         M may be any number of mask units: those that a mask left.
         """
+        if self.training or not _runs_in_pieces(tokens):
+            return self._run(tokens, 0, len(self.blocks))
+        return self._run_in_pieces(tokens)
+
+    def _run(self, tokens: Tensor, start: int, stop: int) -> list[Tensor]:
+        """The stage ends among the blocks start to stop, and the last block's tokens."""
         ends = []
-        for index, block in enumerate(self.blocks):
+        for index in range(start, stop):
+            block = self.blocks[index]
             if self.gradient_checkpointing and self.training:
                 tokens = checkpoint(block, tokens, use_reentrant=False)
             else:
                 tokens = block(tokens)
-            if index in self.stage_ends:
+            if index in self.stage_ends or index == stop - 1:
                 ends.append(tokens)
         return ends
+
+    def _run_in_pieces(self, tokens: Tensor) -> list[Tensor]:
+        """As `_run` for all blocks, on a few mask units and then a few samples at a time.
+
+        The first blocks never look beyond a mask unit, so a piece passes through all of them
+        while it is in the cache; and pieces are small enough for the allocator to use their
+        memory again, where a whole batch would be mapped, cleared and unmapped in each layer.
+        """
+        batch, units = tokens.shape[:2]
+        local = self.num_local_blocks
+        rows = _in_pieces(partial(self._run, start=0, stop=local), tokens.flatten(0, 1)[:, None])
+        ends = [row.view(batch, units, *row.shape[2:]) for row in rows]
+        stop = len(self.blocks)
+        if local == stop:
+            return ends
+        return ends[:-1] + _in_pieces(partial(self._run, start=local, stop=stop), ends[-1])
 
     def forward_stages(self, x: Tensor) -> list[Tensor]:
         """The feature map at the end of each stage, in true order.
@@ -118,6 +146,20 @@ class Encoder(nn.Module):
         """
         ends = self.encode(self.embed(x))
         return [reroll(end, grid) for end, grid in zip(ends, self.stage_grids, strict=True)]
+
+
+def _runs_in_pieces(tokens: Tensor) -> bool:
+    """Whether working in pieces pays (on CPU) and is possible (no gradient, no graph capture)."""
+    traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call]
+    captured = traced or torch.compiler.is_compiling()
+    return tokens.device.type == "cpu" and not torch.is_grad_enabled() and not captured
+
+
+def _in_pieces(run: Callable[[Tensor], list[Tensor]], x: Tensor) -> list[Tensor]:
+    """`run` on pieces of the first axis, its results put together."""
+    size = max(1, PIECE_ELEMENTS // x[0].numel())
+    pieces = [run(piece) for piece in torch.split(x, size)]
+    return [torch.cat(parts) for parts in zip(*pieces, strict=True)]
 
 
 class Head(nn.Module):

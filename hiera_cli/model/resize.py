@@ -84,4 +84,6 @@ def _interpolate_time(rows: Tensor, num: int) -> Tensor:
 
 def _interpolate_space(maps: Tensor, size: tuple[int, ...]) -> Tensor:
     """(N, H, W, C) to (N, *size, C)."""
-    return F.interpolate(maps.movedim(-1, 1), size=size, mode="bicubic").movedim(1, -1)
+    channels_first = maps.movedim(-1, 1)
+    resized = F.interpolate(channels_first, size=size, mode="bicubic", antialias=True)
+    return resized.movedim(1, -1)

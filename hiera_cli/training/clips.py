@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hiera_cli.errors import MediaError
 from hiera_cli.inputs import IMAGE_SUFFIXES
+from hiera_cli.options import SamplingName
 from hiera_cli.training.cache import cached_pixels
 from hiera_cli.video.augment import (
     WHOLE,
@@ -21,7 +22,7 @@ from hiera_cli.video.augment import (
     resized_crop,
 )
 from hiera_cli.video.decode import Finished, Frame, Limits, Planned, decode_video
-from hiera_cli.video.sampling import ClipPlan, Protocol, SamplingName
+from hiera_cli.video.sampling import ClipPlan, Protocol
 from hiera_cli.video.transforms import CropPlan, crop_frame, resized_size
 
 PICTURE_SUFFIXES = tuple(IMAGE_SUFFIXES)

@@ -2,8 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import torch
 
@@ -21,53 +20,34 @@ from hiera_cli.training.initial import (
 from hiera_cli.training.labelled import LabelledVideos, read_labelled
 from hiera_cli.training.loop import train
 from hiera_cli.training.mixing import Mixing
-from hiera_cli.training.recipes import FinetuneRecipe, finetune_recipe
+from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
+from hiera_cli.training.recipes import FinetuneChanges, FinetuneRecipe, finetune_recipe
 from hiera_cli.training.records import Record
-from hiera_cli.training.run import Run, RunOptions, center_crop, make_run, training_device
+from hiera_cli.training.run import Run, center_crop, make_run, training_device
 from hiera_cli.video.augment import Augmentation
-from hiera_cli.video.sampling import SamplingName
-from hiera_cli.zoo import DEFAULT_MODEL, Preprocessing
+from hiera_cli.zoo import Preprocessing
 
 logger = logging.getLogger("hiera_cli")
 
+PAPER = FinetuneChanges()
+DEFAULT_CLIPS = ClipOptions()
 ABOVE_ENCODER = ("norm.", "head.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FinetuneOptions:
-    """What to fine-tune on what.
-
-    Attributes:
-        data: the labelled videos: class folders, a Kinetics folder or a list file.
-        run: how the run is carried out.
-        annotations: the file that labels them, when it is not found by itself.
-        val: labelled videos to validate on; None: the `val` split of `data`, when it has one.
-        model: zoo name, model folder or config.json: the architecture and the initial weights.
-        from_scratch: start from random weights.
-        freeze_backbone: train the head alone (a linear probe).
-        recipe: numbers of the training; None: the paper's for the model's size.
-        frame_stride: distance of sampled frames at 30 a second; None: the model's own.
-        sampling: frames a stride apart, or one of each of T segments.
-        cache: folder to keep decoded clips in; None: decode at every visit.
-        cache_clips: clips kept of each video.
-    """
-
-    data: str
-    run: RunOptions
-    annotations: str | None = None
-    val: str | None = None
-    model: str = DEFAULT_MODEL
-    from_scratch: bool = False
-    freeze_backbone: bool = False
-    recipe: FinetuneRecipe | None = None
-    frame_stride: int | None = None
-    sampling: SamplingName = "stride"
-    cache: Path | None = None
-    cache_clips: int = 1
-
-
-def finetune(options: FinetuneOptions) -> Iterator[Record]:
+def finetune(
+    options: FinetuneOptions,
+    run: RunOptions,
+    *,
+    clips: ClipOptions = DEFAULT_CLIPS,
+    changes: FinetuneChanges = PAPER,
+) -> Iterator[Record]:
     """Train a classifier; the run's folder becomes a model folder.
+
+    Args:
+        options: which model, on what data.
+        run: where the results go, and how the run is carried out.
+        clips: which clips are taken from the videos.
+        changes: what is different from the paper's recipe for the model's size.
 
     Yields:
         `Started`, then a `Step` for each optimizer step, an `Epoch` for each effective epoch and
@@ -77,17 +57,24 @@ def finetune(options: FinetuneOptions) -> Iterator[Record]:
         HieraError: the data, the model or the settings do not work out; see its kinds.
     """
     process = this_process()
-    device = training_device(options.run.device, process)
+    device = training_device(run.device, process)
     with process_group(process, device):
-        yield from train(prepare(options, process, device))
+        yield from train(_prepare(options, run, clips, changes, process, device))
 
 
-def prepare(options: FinetuneOptions, process: Process, device: torch.device) -> Run:
+def _prepare(
+    options: FinetuneOptions,
+    run: RunOptions,
+    clips: ClipOptions,
+    changes: FinetuneChanges,
+    process: Process,
+    device: torch.device,
+) -> Run:
     """Read the data and build the model: everything before the first step."""
     find = open_architecture if options.from_scratch else open_pretrained
     initial = find(options.model)
-    recipe = options.recipe or finetune_recipe(initial.config)
-    stride = options.frame_stride or initial.preprocessing.frame_stride
+    recipe = finetune_recipe(initial.config).changed(changes)
+    stride = clips.frame_stride or initial.preprocessing.frame_stride
     preprocessing = replace(initial.preprocessing, frame_stride=stride)
     data = read_labelled(
         options.data, annotations=options.annotations, val=options.val, known=initial.labels
@@ -97,8 +84,8 @@ def prepare(options: FinetuneOptions, process: Process, device: torch.device) ->
         num_frames=preprocessing.num_frames,
         frame_stride=stride,
         sampling=options.sampling,
-        cache=options.cache,
-        cache_clips=options.cache_clips,
+        cache=clips.cache,
+        cache_clips=clips.cache_clips,
     )
     objective = Classification(
         data.classes,
@@ -106,18 +93,18 @@ def prepare(options: FinetuneOptions, process: Process, device: torch.device) ->
         _mixing(recipe, len(data.classes)),
         validation=data.validation,
         source=source,
-        workers=options.run.workers,
+        workers=run.workers,
         process=process,
         device=device,
     )
     return make_run(
         objective,
-        build_classifier(initial, data, recipe, options).to(device),
+        build_classifier(initial, data, recipe, options, run).to(device),
         videos=data.training,
         source=source,
         augmentation=_augmentation(recipe, preprocessing),
         recipe=recipe,
-        options=options.run,
+        options=run,
         process=process,
         device=device,
         config=initial.config,
@@ -128,7 +115,11 @@ def prepare(options: FinetuneOptions, process: Process, device: torch.device) ->
 
 
 def build_classifier(
-    initial: Initial, data: LabelledVideos, recipe: FinetuneRecipe, options: FinetuneOptions
+    initial: Initial,
+    data: LabelledVideos,
+    recipe: FinetuneRecipe,
+    options: FinetuneOptions,
+    run: RunOptions,
 ) -> Hiera:
     """The network with as many classes as the data, and the initial weights where there are any.
 
@@ -141,7 +132,7 @@ def build_classifier(
         drop_path_rate=0.0 if options.freeze_backbone else recipe.drop_path,
         head_dropout=recipe.head_dropout,
     )
-    with seeded(options.run.seed):
+    with seeded(run.seed):
         model = Hiera(config)
     if initial.weights is not None:
         kept_head = tuple(initial.labels) == data.classes
@@ -156,7 +147,7 @@ def build_classifier(
     if options.freeze_backbone:
         model.requires_grad_(requires_grad=False)
         model.head.requires_grad_()
-    model.gradient_checkpointing = options.run.checkpoint_activations
+    model.gradient_checkpointing = run.checkpoint_activations
     return model
 
 

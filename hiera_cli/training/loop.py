@@ -172,7 +172,7 @@ def _end_epoch(run: Run, folder: RunFolder, *, began: float) -> Epoch:
 
 
 def _due(run: Run, step: int) -> bool:
-    every = run.options.save_every_steps
+    every = run.options.save_every
     return every > 0 and step % every == 0
 
 

@@ -1,8 +1,7 @@
 """Pretraining: a masked autoencoder learns from videos or pictures without labels."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -20,13 +19,15 @@ from hiera_cli.training.initial import (
     seeded,
 )
 from hiera_cli.training.loop import train
-from hiera_cli.training.recipes import PretrainRecipe, pretrain_recipe
+from hiera_cli.training.options import ClipOptions, PretrainOptions, RunOptions
+from hiera_cli.training.recipes import PretrainChanges, PretrainRecipe, pretrain_recipe
 from hiera_cli.training.reconstruction import Reconstruction
 from hiera_cli.training.records import Record
-from hiera_cli.training.run import Run, RunOptions, center_crop, make_run, training_device
+from hiera_cli.training.run import Run, center_crop, make_run, training_device
 from hiera_cli.video.augment import Augmentation
-from hiera_cli.zoo import DEFAULT_MODEL
 
+PAPER = PretrainChanges()
+DEFAULT_CLIPS = ClipOptions()
 DECODER = (
     "encoder_norm.",
     "multi_scale_fusion_heads.",
@@ -35,35 +36,20 @@ DECODER = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PretrainOptions:
-    """What to pretrain on what.
-
-    Attributes:
-        inputs: files, folders, globs and @lists of videos (for image models also of pictures).
-        run: how the run is carried out.
-        model: zoo name, model folder or config.json: the architecture.
-        weights: start from the model's weights instead of random ones.
-        recipe: numbers of the training; None: the paper's for the model's size.
-        frame_stride: distance of sampled frames at 30 a second; None: the model's own.
-        cache: folder to keep decoded clips in; None: decode at every visit.
-        cache_clips: clips kept of each video.
-        preview: folder for pictures of input, visible part and reconstruction; None: none.
-    """
-
-    inputs: tuple[str, ...]
-    run: RunOptions
-    model: str = DEFAULT_MODEL
-    weights: bool = False
-    recipe: PretrainRecipe | None = None
-    frame_stride: int | None = None
-    cache: Path | None = None
-    cache_clips: int = 1
-    preview: Path | None = None
-
-
-def pretrain(options: PretrainOptions) -> Iterator[Record]:
+def pretrain(
+    options: PretrainOptions,
+    run: RunOptions,
+    *,
+    clips: ClipOptions = DEFAULT_CLIPS,
+    changes: PretrainChanges = PAPER,
+) -> Iterator[Record]:
     """Train a masked autoencoder; `finetune` starts from the run's folder.
+
+    Args:
+        options: which architecture, on what data.
+        run: where the results go, and how the run is carried out.
+        clips: which clips are taken from the videos.
+        changes: what is different from the paper's recipe for the model's size.
 
     Yields:
         `Started`, then a `Step` for each optimizer step, an `Epoch` for each effective epoch and
@@ -73,19 +59,26 @@ def pretrain(options: PretrainOptions) -> Iterator[Record]:
         HieraError: the data, the model or the settings do not work out; see its kinds.
     """
     process = this_process()
-    device = training_device(options.run.device, process)
+    device = training_device(run.device, process)
     with process_group(process, device):
-        yield from train(prepare(options, process, device))
+        yield from train(_prepare(options, run, clips, changes, process, device))
 
 
-def prepare(options: PretrainOptions, process: Process, device: torch.device) -> Run:
+def _prepare(
+    options: PretrainOptions,
+    run: RunOptions,
+    clips: ClipOptions,
+    changes: PretrainChanges,
+    process: Process,
+    device: torch.device,
+) -> Run:
     """List the data and build the model: everything before the first step."""
-    find = open_pretrained if options.weights else open_architecture
+    find = open_pretrained if options.from_weights else open_architecture
     initial = find(options.model)
-    recipe = options.recipe or pretrain_recipe(initial.config)
-    stride = options.frame_stride or initial.preprocessing.frame_stride
+    recipe = pretrain_recipe(initial.config).changed(changes)
+    stride = clips.frame_stride or initial.preprocessing.frame_stride
     preprocessing = replace(initial.preprocessing, frame_stride=stride)
-    model = build_autoencoder(initial.config, recipe, options)
+    model = build_autoencoder(initial.config, recipe, run)
     if initial.weights is not None:
         copy_weights(model, initial.weights, fresh=DECODER)
     objective = Reconstruction(
@@ -102,8 +95,8 @@ def prepare(options: PretrainOptions, process: Process, device: torch.device) ->
             crop=center_crop(preprocessing),
             num_frames=preprocessing.num_frames,
             frame_stride=stride,
-            cache=options.cache,
-            cache_clips=options.cache_clips,
+            cache=clips.cache,
+            cache_clips=clips.cache_clips,
         ),
         augmentation=Augmentation(
             size=preprocessing.crop_size,
@@ -112,15 +105,15 @@ def prepare(options: PretrainOptions, process: Process, device: torch.device) ->
             bicubic=preprocessing.interpolation == "bicubic",
         ),
         recipe=recipe,
-        options=options.run,
+        options=run,
         process=process,
         device=device,
         config=initial.config,
-        settings={"data": list(options.inputs), "model": options.model},
+        settings={"data": options.inputs, "model": options.model},
     )
 
 
-def unlabelled_videos(inputs: tuple[str, ...], *, pictures: bool) -> tuple[TrainingVideo, ...]:
+def unlabelled_videos(inputs: Sequence[str], *, pictures: bool) -> tuple[TrainingVideo, ...]:
     """Every video, and for image models every picture, that the inputs name.
 
     Raises:
@@ -134,15 +127,15 @@ def unlabelled_videos(inputs: tuple[str, ...], *, pictures: bool) -> tuple[Train
 
 
 def build_autoencoder(
-    config: HieraConfig, recipe: PretrainRecipe, options: PretrainOptions
+    config: HieraConfig, recipe: PretrainRecipe, run: RunOptions
 ) -> MaskedAutoencoder:
     """The network with its decoder, initialised from the run's seed."""
-    with seeded(options.run.seed):
+    with seeded(run.seed):
         model = MaskedAutoencoder(
             replace(config.for_pretraining(), drop_path_rate=recipe.drop_path),
             decoder_embed_dim=recipe.decoder_width,
             decoder_depth=recipe.decoder_depth,
             decoder_num_heads=recipe.decoder_heads,
         )
-    model.gradient_checkpointing = options.run.checkpoint_activations
+    model.gradient_checkpointing = run.checkpoint_activations
     return model

@@ -4,8 +4,8 @@ Source: Ryali et al. 2023, appendix (Kinetics-400, Something-Something-v2 and Im
 settings). Learning rates belong to the batch size of their row and scale with it.
 """
 
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, Self
+from dataclasses import asdict, dataclass, replace
+from typing import Literal, Self
 
 from hiera_cli.errors import UsageError
 from hiera_cli.model.config import HieraConfig
@@ -62,8 +62,8 @@ class Recipe:
         if self.lr < 0 or not 0 <= self.drop_path < 1:
             raise UsageError(f"learning rate {self.lr} or drop path {self.drop_path} out of range")
 
-    def changed(self, **changes: Any) -> Self:
-        """The recipe with the given fields changed; None leaves a field alone.
+    def changed(self, changes: "RecipeChanges") -> Self:
+        """The recipe with all changes that are not None.
 
         A changed batch size scales the learning rate linearly unless that is given too, and a
         shorter run shortens the warm-up to a tenth of it at most.
@@ -71,15 +71,29 @@ class Recipe:
         Raises:
             UsageError: a value out of range.
         """
-        given = {name: value for name, value in changes.items() if value is not None}
-        unknown = given.keys() - {field.name for field in fields(self)}
-        if unknown:
-            raise TypeError(f"a {type(self).__name__} has no field {sorted(unknown)}")
+        given = {name: value for name, value in asdict(changes).items() if value is not None}
         scale = given.get("batch_size", self.batch_size) / self.batch_size
-        given.setdefault("lr", self.lr * scale)
         epochs = given.get("epochs", self.epochs)
-        given.setdefault("warmup_epochs", min(self.warmup_epochs, epochs / 10))
-        return replace(self, **given)
+        derived = {"lr": self.lr * scale, "warmup_epochs": min(self.warmup_epochs, epochs / 10)}
+        return replace(self, **{**derived, **given})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeChanges:
+    """What a user wants different from a recipe; None: as the recipe has it."""
+
+    epochs: float | None = None
+    warmup_epochs: float | None = None
+    batch_size: int | None = None
+    repeats: int | None = None
+    lr: float | None = None
+    min_lr: float | None = None
+    optimizer: OptimizerName | None = None
+    weight_decay: float | None = None
+    clip_norm: float | None = None
+    drop_path: float | None = None
+    min_area: float | None = None
+    flip: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +109,16 @@ class PretrainRecipe(Recipe):
     decoder_width: int = 512
     decoder_depth: int = 8
     decoder_heads: int = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PretrainChanges(RecipeChanges):
+    """What a user wants different when pretraining."""
+
+    mask_ratio: float | None = None
+    decoder_width: int | None = None
+    decoder_depth: int | None = None
+    decoder_heads: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +143,20 @@ class FinetuneRecipe(Recipe):
     magnitude: float = 7.0
     erase: float = 0.0
     ema_decay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinetuneChanges(RecipeChanges):
+    """What a user wants different when fine-tuning."""
+
+    head_dropout: float | None = None
+    layer_decay: float | None = None
+    label_smoothing: float | None = None
+    mixup: float | None = None
+    cutmix: float | None = None
+    magnitude: float | None = None
+    erase: float | None = None
+    ema_decay: float | None = None
 
 
 _WIDTH_AND_BLOCKS: dict[tuple[int, tuple[int, ...]], Size] = {
@@ -202,16 +240,16 @@ FINETUNE: dict[tuple[bool, Size], FinetuneRecipe] = {
     (False, "huge"): replace(_IMAGE_FINETUNE, epochs=50, lr=1e-3, layer_decay=0.85, drop_path=0.3),
 }
 
-# Something-Something-v2, Hiera-L, on top of the video row: `FINETUNE[True, "large"].changed(...)`.
-SSV2: dict[str, Any] = {
-    "optimizer": "sgd",
-    "lr": 0.16,
-    "epochs": 40,
-    "warmup_epochs": 3,
-    "drop_path": 0.1,
-    "head_dropout": 0.5,
-    "layer_decay": 0.875,
-}
+# Something-Something-v2, as the paper has it for Hiera-L, on top of the Kinetics row.
+SOMETHING_SOMETHING = FinetuneChanges(
+    optimizer="sgd",
+    lr=0.16,
+    epochs=40,
+    warmup_epochs=3,
+    drop_path=0.1,
+    head_dropout=0.5,
+    layer_decay=0.875,
+)
 
 
 def pretrain_recipe(config: HieraConfig) -> PretrainRecipe:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from hiera_cli.training.clips import ClipSource
 from hiera_cli.training.data import Batch, TrainingClips, TrainingVideo
 from hiera_cli.training.distributed import Process
 from hiera_cli.training.optim import lr_at, make_optimizer
+from hiera_cli.training.options import RunOptions
 from hiera_cli.training.order import Order
 from hiera_cli.training.recipes import Recipe
 from hiera_cli.training.records import Validation
@@ -21,38 +22,6 @@ from hiera_cli.training.state import Average, TrainingState
 from hiera_cli.video.augment import Augmentation
 from hiera_cli.video.transforms import CropPlan
 from hiera_cli.zoo import Preprocessing
-
-Precision = Literal["float32", "bfloat16", "float16"]
-OnExisting = Literal["resume", "overwrite", "error"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """How a run is carried out, whatever it learns.
-
-    Attributes:
-        out: the run's folder.
-        on_existing: what to do when that folder holds a run already.
-        seed: of everything random.
-        device: `auto`, `cpu`, `cuda` …
-        precision: of the arithmetic; weights and optimizer stay float32.
-        num_parts: parts that a batch is worked through in, to save memory (accumulation).
-        checkpoint_activations: compute activations again in the backward pass, to save memory.
-        compiled: run the model through torch.compile.
-        workers: decoding processes; 0 decodes between the steps.
-        save_every_steps: checkpoints between the ends of epochs; 0: at the ends only.
-    """
-
-    out: Path
-    on_existing: OnExisting = "resume"
-    seed: int = 0
-    device: str = "auto"
-    precision: Precision = "float32"
-    num_parts: int = 1
-    checkpoint_activations: bool = False
-    compiled: bool = False
-    workers: int = 2
-    save_every_steps: int = 0
 
 
 class Objective(Protocol):
@@ -123,7 +92,7 @@ def make_run(
         num_samples=len(videos),
         batch_size=recipe.batch_size,
         repeats=recipe.repeats,
-        num_parts=options.num_parts,
+        num_parts=options.accumulate,
         rank=process.rank,
         world_size=process.world_size,
         seed=options.seed,

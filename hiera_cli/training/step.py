@@ -21,7 +21,7 @@ def wrapped_model(run: Run) -> nn.Module:
     if run.process.world_size > 1:
         on_gpu = run.device.type == "cuda"
         forward = DistributedDataParallel(forward, device_ids=[run.device] if on_gpu else None)
-    if run.options.compiled:
+    if run.options.compile_model:
         forward.compile()
     return forward
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import av.container
 import av.error
-from av.container.core import Flags
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
@@ -32,6 +32,7 @@ _FORMATS = (
     "wtv,ivf,obu,av1,h261,h263,h264,hevc,vvc,vc1,m4v,cavsvideo,mjpeg,yuv4mpegpipe,gif,apng,"
     "jpeg_pipe,png_pipe,bmp_pipe,webp_pipe,tiff_pipe,mp3,aac,ac3,eac3,flac,wav,w64,aiff,amr,caf"
 )
+_GENERATE_PTS = 0x0001  # AVFMT_FLAG_GENPTS, which PyAV sets
 # What FFmpeg raises on bad files: its own errors, a stream that appears mid-way (IndexError),
 # metadata in no encoding (UnicodeDecodeError), refused numbers (OverflowError, ValueError).
 FOREIGN_ERRORS = (av.error.FFmpegError, OSError, EOFError, IndexError, ValueError, OverflowError)
@@ -45,7 +46,6 @@ class OpenVideo:
         path: as the user named it.
         container: PyAV's handle.
         stream: the video stream; it has a decoder.
-        num_bytes: size of the file.
         stated_seconds: how long the video lasts according to a header that FFmpeg corrects.
         damage: what FFmpeg complained about while it opened the file.
     """
@@ -53,7 +53,6 @@ class OpenVideo:
     path: str
     container: av.container.InputContainer
     stream: VideoStream
-    num_bytes: int
     stated_seconds: float | None
     damage: tuple[str, ...]
 
@@ -79,18 +78,17 @@ def open_video(path: str, *, max_pixels: int, timeout_seconds: float | None) -> 
     try:
         stated_seconds = check_boxes(descriptor)
         os.lseek(descriptor, 0, os.SEEK_SET)
-        num_bytes = os.fstat(descriptor).st_size
         with caught_messages() as messages:
-            container = _open_container(path, descriptor, max_pixels, timeout_seconds, messages)
+            container = _open_container(descriptor, max_pixels, timeout_seconds, messages)
     finally:
         os.close(descriptor)
     try:
-        stream = _choose_stream(path, container, max_pixels)
+        stream = _choose_stream(container, max_pixels)
         stream.codec_context.options = {"max_pixels": str(max_pixels)}
         damage = tuple(text.strip() for _level, context, text in messages if context)
         # Generated presentation times are scrambled for AVI with B-frames.
-        container.flags &= ~Flags.gen_pts.value
-        yield OpenVideo(path, container, stream, num_bytes, stated_seconds, damage)
+        container.flags &= ~_GENERATE_PTS
+        yield OpenVideo(path, container, stream, stated_seconds, damage)
     finally:
         container.close()
 
@@ -98,8 +96,9 @@ def open_video(path: str, *, max_pixels: int, timeout_seconds: float | None) -> 
 def _open_regular_file(path: str) -> int:
     """Descriptor of a regular file; nothing else is even opened, since that may block."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise MediaError("not_a_video", _what_it_is(path))
+        mode = Path(path).stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise MediaError("not_a_video", _what_it_is(mode))
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise MediaError(_kind_of_os_error(error), error.strerror or str(error)) from error
@@ -107,8 +106,7 @@ def _open_regular_file(path: str) -> int:
         raise MediaError("not_found", str(error)) from error
 
 
-def _what_it_is(path: str) -> str:
-    mode = os.stat(path).st_mode
+def _what_it_is(mode: int) -> str:
     if stat.S_ISDIR(mode):
         return "it is a folder, not a file"
     if stat.S_ISFIFO(mode):
@@ -124,7 +122,6 @@ def _kind_of_os_error(error: OSError) -> FailureKind:
 
 
 def _open_container(
-    path: str,
     descriptor: int,
     max_pixels: int,
     timeout_seconds: float | None,
@@ -137,9 +134,7 @@ def _open_container(
         "max_pixels": str(max_pixels),
     }
     try:
-        return av.open(
-            "fd:", options=options, metadata_errors="replace", timeout=timeout_seconds
-        )
+        return av.open("fd:", options=options, metadata_errors="replace", timeout=timeout_seconds)
     except FOREIGN_ERRORS as error:
         raise _opening_error(error, messages) from error
 
@@ -156,9 +151,7 @@ def _opening_error(error: Exception, messages: list[Message]) -> MediaError:
     return MediaError("corrupt", f"its header cannot be read: {texts[0]}")
 
 
-def _choose_stream(
-    path: str, container: av.container.InputContainer, max_pixels: int
-) -> VideoStream:
+def _choose_stream(container: av.container.InputContainer, max_pixels: int) -> VideoStream:
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream):
         raise MediaError("no_video_stream", "it holds no video")

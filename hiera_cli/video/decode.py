@@ -16,7 +16,7 @@ import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
 from hiera_cli.errors import MediaError
-from hiera_cli.video.info import Limits, VideoInfo
+from hiera_cli.video.info import DEFAULT_LIMITS, Limits, VideoInfo
 from hiera_cli.video.packets import PacketScan
 from hiera_cli.video.passes import DoubtError, all_frames, wanted_frames
 from hiera_cli.video.picture import upright_rgb
@@ -24,7 +24,17 @@ from hiera_cli.video.reader import Reader
 from hiera_cli.video.sampling import ClipPlan, Protocol, Timeline, plan_clips
 from hiera_cli.video.survey import Survey, no_frames, predicted_timeline
 
-__all__ = ["Event", "Finished", "Frame", "Limits", "Planned", "VideoInfo", "decode_video", "probe"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "Event",
+    "Finished",
+    "Frame",
+    "Limits",
+    "Planned",
+    "VideoInfo",
+    "decode_video",
+    "probe",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,7 @@ _CLEAN_STARTS = frozenset(
 )
 
 
-def probe(path: str, *, count: bool = True, limits: Limits = Limits()) -> VideoInfo:
+def probe(path: str, *, count: bool = True, limits: Limits = DEFAULT_LIMITS) -> VideoInfo:
     """What is in a video file.
 
     Args:
@@ -92,7 +102,7 @@ def probe(path: str, *, count: bool = True, limits: Limits = Limits()) -> VideoI
             raise no_frames(scan, decoder.damage)
         if count:
             return _surveyed(reader, survey, scan, decoder.damage)
-        survey.warnings.append("the number of frames is that of the packets; none was decoded")
+        survey.warnings.append("not counted: the number of frames is what the container promises")
         return survey.info(reader.video, predicted_timeline(reader.video, scan), scan.damage)
 
 
@@ -100,10 +110,10 @@ def decode_video(
     path: str,
     protocol: Protocol,
     *,
-    limits: Limits = Limits(),
+    limits: Limits = DEFAULT_LIMITS,
     threads: int = 1,
     square_pixels: bool = False,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """The frames that a protocol takes from a video, as a stream of events.
 
     First `Planned`, then each sampled `Frame` once in display order, at last `Finished`. When
@@ -128,9 +138,7 @@ def decode_video(
             reader.budget.resume()
 
 
-def _surveyed(
-    reader: Reader, survey: Survey, scan: PacketScan, damage: Sequence[str]
-) -> VideoInfo:
+def _surveyed(reader: Reader, survey: Survey, scan: PacketScan, damage: Sequence[str]) -> VideoInfo:
     """The record of a file after every frame of it was decoded."""
     signs = [*reader.video.damage, *scan.damage, *damage]
     if not scan.keys[0] and len(survey.ticks) < scan.num_frames:
@@ -224,13 +232,14 @@ def _sampled(clips: tuple[ClipPlan, ...]) -> list[int]:
     return sorted({index for clip in clips for index in clip.frame_indices})
 
 
-def _agree(
-    planned: tuple[ClipPlan, ...], found: tuple[ClipPlan, ...], protocol: Protocol
-) -> bool:
+def _agree(planned: tuple[ClipPlan, ...], found: tuple[ClipPlan, ...], protocol: Protocol) -> bool:
     """Whether what was delivered is what should have been.
 
     Windows of `dense` are used while the video still decodes, so their times count, too.
     """
-    if protocol.num_clips is None:
-        return planned == found
-    return [clip.frame_indices for clip in planned] == [clip.frame_indices for clip in found]
+    if [clip.frame_indices for clip in planned] != [clip.frame_indices for clip in found]:
+        return False
+    return protocol.num_clips is not None or all(
+        np.allclose(one.times_seconds, other.times_seconds, rtol=0, atol=1e-6)
+        for one, other in zip(planned, found, strict=True)
+    )

@@ -20,6 +20,9 @@ class Limits:
     max_silent_packets: int = 20_000
 
 
+DEFAULT_LIMITS = Limits()
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class VideoInfo:
     """What is in a video file.

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import av
@@ -10,7 +10,7 @@ import numpy as np
 from av.codec.context import ThreadType
 
 from hiera_cli.errors import MediaError
-from hiera_cli.video.avlog import caught_messages
+from hiera_cli.video.avlog import caught_messages, num_stray_messages
 from hiera_cli.video.container import FOREIGN_ERRORS, OpenVideo
 from hiera_cli.video.packets import PacketScan, VideoPacket, plan_runs
 
@@ -75,6 +75,7 @@ class Decoder:
     damage: list[str] = field(default_factory=list)
     num_frames: int = 0
     _num_silent: int = 0
+    _num_stray: int = field(default_factory=num_stray_messages)
 
     def use_threads(self, num_threads: int) -> None:
         """Decode with several threads; call before the first packet.
@@ -116,6 +117,11 @@ class Decoder:
         """Whether so many packets gave no frame that the rest is not worth the time."""
         return self._num_silent > self.max_silent_packets
 
+    @property
+    def stray_messages(self) -> bool:
+        """Whether a decoding thread of this process complained meanwhile, perhaps of this file."""
+        return num_stray_messages() > self._num_stray
+
     def _refuse_size(self, texts: Iterable[str]) -> None:
         refused = [text for text in texts if _SIZE_REFUSED.search(text)]
         if refused and not self.num_frames:
@@ -126,7 +132,9 @@ class Decoder:
             )
 
 
-def all_frames(decoder: Decoder, packets: Iterable[VideoPacket]) -> Iterator[av.VideoFrame]:
+def all_frames(
+    decoder: Decoder, packets: Iterable[VideoPacket]
+) -> Generator[av.VideoFrame, None, None]:
     """Every frame that decodes, in display order; a bad packet costs no more than itself."""
     for packet in packets:
         yield from decoder.decode(packet)
@@ -138,7 +146,7 @@ def all_frames(decoder: Decoder, packets: Iterable[VideoPacket]) -> Iterator[av.
 
 def wanted_frames(
     decoder: Decoder, packets: Iterable[VideoPacket], scan: PacketScan, wanted: Sequence[int]
-) -> Iterator[tuple[int, av.VideoFrame]]:
+) -> Generator[tuple[int, av.VideoFrame], None, None]:
     """Only the frames at the wanted indices, decoding as little as that takes.
 
     Packets that no wanted frame needs are dropped before the decoder sees them: whole groups of
@@ -178,6 +186,8 @@ def wanted_frames(
             raise DoubtError(decoder.damage[0])
     if decoder.damage or not collector.complete:
         raise DoubtError("frames are missing")
+    if decoder.stray_messages:
+        raise DoubtError("a decoding thread complained")
 
 
 @dataclass(eq=False, slots=True)

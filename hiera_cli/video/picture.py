@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import cast
 
 import av
 import numpy as np
@@ -64,7 +65,7 @@ def _quarter_turns(counterclockwise_degrees: int) -> Orientation:
 
 
 def _from_matrix(a: float, b: float, c: float, d: float) -> Orientation:
-    """x' = a·x + c·y, y' = b·x + d·y, with y down (ISO/IEC 14496-12, 8.3.2)."""
+    """The matrix means x' = a·x + c·y, y' = b·x + d·y, with y down (ISO/IEC 14496-12, 8.3.2)."""
     straight, crossed = min(abs(a), abs(d)), min(abs(b), abs(c))
     if straight > 100 * max(abs(b), abs(c)):
         return Orientation(flip_x=a < 0, flip_y=d < 0)
@@ -95,7 +96,7 @@ def upright_rgb(
         width = max(1, round(width * pixel_aspect)) if pixel_aspect > 1 else width
         height = max(1, round(height / pixel_aspect)) if pixel_aspect < 1 else height
     picture = reformatter.reformat(frame, width, height, "rgb24")
-    rgb: npt.NDArray[np.uint8] = picture.to_ndarray()
+    rgb = cast(npt.NDArray[np.uint8], picture.to_ndarray())
     orientation = orientation_of(frame)
     if orientation.transpose:
         rgb = rgb.transpose(1, 0, 2)

@@ -7,14 +7,13 @@ and Something-Something-style models sample one frame of each of T equal segment
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from hiera_cli.errors import UsageError
+from hiera_cli.options import SamplingName
 
-SamplingName = Literal["stride", "segments"]
 TARGET_FPS = 30.0
 
 
@@ -145,7 +144,7 @@ class Timeline:
             return indices
         targets = self.times_seconds[0] + indices / self.fps + 1e-6
         shown = np.searchsorted(self.times_seconds, targets, side="right") - 1
-        return np.clip(shown, 0, self.num_frames - 1).astype(np.int64)
+        return np.asarray(np.clip(shown, 0, self.num_frames - 1), dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from hiera_cli.video.sampling import Timeline
 from hiera_cli.video.timeline import NO_TICK, Clock, make_timeline
 
 _MAX_TOLD = 3
+_LARGE_PIXELS = 8192 * 4320
 
 
 def clock_of(video: OpenVideo) -> Clock:
@@ -58,6 +59,10 @@ class Survey:
         shape = (frame.width, frame.height, frame.format.name)
         if self._format is None:
             self._displayed = displayed_size(frame)
+            if frame.width * frame.height > _LARGE_PIXELS:
+                self.warnings.append(
+                    f"the picture is {frame.width}x{frame.height}: unusually large"
+                )
             self._orientation = orientation_of(frame)
             self._pixel_format = frame.format.name
         elif shape != self._format:
@@ -83,9 +88,7 @@ class Survey:
         self.warnings.extend(warnings)
         return timeline
 
-    def info(
-        self, video: OpenVideo, timeline: Timeline, damage: Sequence[str] = ()
-    ) -> VideoInfo:
+    def info(self, video: OpenVideo, timeline: Timeline, damage: Sequence[str] = ()) -> VideoInfo:
         """The record of the file."""
         start = float(timeline.times_seconds[0])
         duration = timeline.end_seconds - start
@@ -103,7 +106,9 @@ class Survey:
             duration_seconds=duration,
             start_seconds=start,
             warnings=(
-                *_told(damage, "damaged: "), *_told(self.warnings), *_false_duration(video, duration)
+                *_told(damage, "damaged: "),
+                *_told(self.warnings),
+                *_false_duration(video, duration),
             ),
             timeline=timeline,
         )

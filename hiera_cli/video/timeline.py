@@ -55,7 +55,7 @@ def make_timeline(
     ticks = _filled(ticks)
     if NO_TICK in ticks or not np.all(np.diff(ticks) > 0):
         return _counted(ticks, clock)
-    times = ticks * float(clock.time_base)
+    times = ticks.astype(np.float64) * float(clock.time_base)
     last_seconds = float(last_duration * clock.time_base) if last_duration else 0.0
     return _timed(times, clock, last_seconds), ()
 

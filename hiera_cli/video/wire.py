@@ -54,7 +54,9 @@ def read_event(header: dict[str, Any], payload: bytearray) -> Event:
         rgb = np.frombuffer(payload, np.uint8).reshape(header["shape"])
         return Frame(frame_index=header["frame"], rgb=rgb)
     arrays = _read_arrays(header["shapes"], payload)
-    facts = {k: tuple(v) if isinstance(v, list) else v for k, v in header["info"].items()}
+    facts: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in header["info"].items()
+    }
     info = VideoInfo(
         path=os.fsdecode(bytes.fromhex(header["path"])),
         timeline=Timeline(times_seconds=arrays["times"], **header["timeline"]),

@@ -1,0 +1,61 @@
+"""`hiera finetune`: teach a classifier."""
+
+from typing import Any
+
+import typer
+
+from hiera_cli.cli import console, training
+from hiera_cli.cli.options import TalkOptions
+from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
+from hiera_cli.training.recipes import FinetuneChanges
+
+
+def _number(name: str, help: str) -> Any:  # noqa: A002
+    return typer.Option(name, help=help, rich_help_panel="Recipe", show_default="the paper's")
+
+
+FLAGS = training.FLAGS | {
+    "data": typer.Argument(
+        metavar="DATASET",
+        show_default=False,
+        help="Class folders (train/ and val/), a Kinetics folder, or a list file.",
+    ),
+    "model": typer.Option(
+        "-m", "--model", help="Zoo name, model folder, or config.json with --from-scratch."
+    ),
+    "annotations": typer.Option("--annotations", help="File that labels the videos."),
+    "val": typer.Option("--val", help="Data set to validate on, instead of the val split."),
+    "from_scratch": typer.Option("--from-scratch", help="Start from random weights."),
+    "freeze_backbone": typer.Option("--freeze-backbone", help="Train the head alone."),
+    "sampling": typer.Option("--sampling", help="Frames a stride apart, or one a segment."),
+    "head_dropout": _number("--head-dropout", "Dropout before the head."),
+    "layer_decay": _number("--layer-decay", "Learning rate from a block to the one below."),
+    "label_smoothing": _number("--label-smoothing", "Share spread over all classes."),
+    "mixup": _number("--mixup", "Beta parameter of blends; 0: off."),
+    "cutmix": _number("--cutmix", "Beta parameter of cuts; 0: off."),
+    "magnitude": _number("--magnitude", "RandAugment, 0 to 10; 0: off."),
+    "erase": _number("--erase", "Probability of random erasing."),
+    "ema_decay": _number("--ema-decay", "Average the weights; 0: off."),
+}
+
+
+def finetune(
+    options: FinetuneOptions,
+    run: RunOptions,
+    clips: ClipOptions,
+    changes: FinetuneChanges,
+    talk: TalkOptions,
+) -> int:
+    """Teach a model the classes of a data set; the run's folder is a model for `classify -m`.
+
+    Numbers that are not given are the paper's for the model's size. An interrupted run goes on
+    where it was when the same command is given again. With several GPUs:
+    `torchrun --nproc-per-node N --no-python hiera finetune ...`.
+    """
+    from hiera_cli.training.finetune import finetune as run_finetune
+
+    records = run_finetune(options, run, clips=clips, changes=changes)
+    code = training.follow(records, out=run.out, quiet=talk.quiet)
+    if not talk.quiet:
+        console.say(f"try it: hiera classify VIDEO -m {run.out}")
+    return code

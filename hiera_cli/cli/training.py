@@ -1,0 +1,124 @@
+"""What `hiera pretrain` and `hiera finetune` share: their flags, and how a run is shown."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from hiera_cli.cli import console
+from hiera_cli.errors import Failure
+
+SOME_FAILED = 3
+
+
+def _flag(*names: str, help: str, panel: str, **rest: Any) -> Any:  # noqa: A002
+    return typer.Option(*names, help=help, rich_help_panel=panel, **rest)
+
+
+def _number(name: str, help: str) -> Any:  # noqa: A002
+    return _flag(name, help=help, panel="Recipe", show_default="the paper's")
+
+
+_RUN, _CLIPS = "Run", "Clips"
+
+FLAGS: dict[str, Any] = {
+    "out": _flag("-o", "--out", help="Folder of the run.", panel=_RUN),
+    "on_existing": _flag("--on-existing", help="When that folder holds a run.", panel=_RUN),
+    "seed": _flag("--seed", help="Of everything random.", panel=_RUN),
+    "device": _flag("--device", help="auto, cpu, cuda, cuda:N or mps.", panel=_RUN),
+    "precision": _flag("--precision", help="Of the arithmetic.", panel=_RUN),
+    "accumulate": _flag("--accumulate", help="Parts of a batch, to save memory.", panel=_RUN),
+    "checkpoint_activations": _flag(
+        "--checkpoint-activations", help="Save memory, a third slower.", panel=_RUN
+    ),
+    "compile_model": _flag("--compile", help="Use torch.compile.", panel=_RUN),
+    "workers": _flag("--workers", help="Decoding processes.", panel=_RUN),
+    "save_every": _flag("--save-every", help="Steps between checkpoints.", panel=_RUN),
+    "frame_stride": _flag("--frame-stride", help="Distance of frames, at 30 fps.", panel=_CLIPS),
+    "cache": _flag("--cache", help="Folder that keeps decoded clips.", panel=_CLIPS),
+    "cache_clips": _flag("--cache-clips", help="Clips kept of each video.", panel=_CLIPS),
+    "epochs": _number("--epochs", "Effective epochs."),
+    "warmup_epochs": _number("--warmup-epochs", "Epochs of linear warm-up."),
+    "batch_size": _number("--batch-size", "Clips a step, over all processes."),
+    "repeats": _number("--repeats", "Clips of a video at each visit."),
+    "lr": _number("--lr", "Highest learning rate; the paper's scales with the batch."),
+    "min_lr": _number("--min-lr", "Learning rate at the end."),
+    "optimizer": _number("--optimizer", "adamw or sgd."),
+    "weight_decay": _number("--weight-decay", "Of matrices."),
+    "clip_norm": _number("--clip-norm", "Largest gradient norm; 0: any."),
+    "drop_path": _number("--drop-path", "Stochastic depth of the last block."),
+    "min_area": _number("--min-area", "Smallest share of a frame that a crop covers."),
+    "flip": _number("--flip/--no-flip", "Mirror half of the clips."),
+}
+
+
+def follow(records: Iterable[Any], *, out: Path, quiet: bool) -> int:
+    """Show a run while it trains; the exit code.
+
+    Every process must go through its records; only the first one speaks.
+    """
+    from hiera_cli.training.distributed import this_process
+    from hiera_cli.training.records import Epoch, Skipped, Started, Step
+
+    speaks = this_process().is_main
+    bar: Any = None
+    failed = False
+    for record in records:
+        if isinstance(record, Skipped):
+            failed = True
+        if not speaks:
+            continue
+        if isinstance(record, Started):
+            bar = _start(record, quiet=quiet)
+        elif isinstance(record, Step):
+            bar.set_postfix_str(f"loss {record.loss or 0.0:.4f}", refresh=False)
+            bar.update()
+        elif isinstance(record, Epoch):
+            _end_epoch(record, out, quiet=quiet)
+        else:
+            _show_skipped(record.failure)
+    if bar is not None:
+        bar.close()
+    return SOME_FAILED if failed else 0
+
+
+def _start(started: Any, *, quiet: bool) -> Any:
+    """Say what begins; a progress bar with the time that is left, on terminals."""
+    from tqdm import tqdm
+
+    if not quiet:
+        console.say(
+            f"{started.num_videos} videos, {started.num_steps} steps of "
+            f"{started.steps_per_epoch} an epoch, {started.num_parameters / 1e6:.1f} M parameters "
+            f"on {started.device}"
+        )
+        if started.first_step:
+            console.say(f"continues after step {started.first_step}")
+    hidden = quiet or not sys.stderr.isatty()
+    return tqdm(
+        total=started.num_steps,
+        initial=started.first_step,
+        unit="step",
+        dynamic_ncols=True,
+        disable=hidden,
+    )
+
+
+def _end_epoch(epoch: Any, out: Path, *, quiet: bool) -> None:
+    from hiera_cli.report.curves import draw_curves
+
+    draw_curves(out / "metrics.jsonl", out / "curves.png")
+    if quiet:
+        return
+    line = f"epoch {epoch.epoch:4d}  step {epoch.step:6d}  loss {epoch.train_loss:.4f}"
+    if epoch.validation:
+        found = epoch.validation
+        line += f"  val {found.loss:.4f}  top-1 {found.top1:.1%}  top-5 {found.top5:.1%}"
+        line += "  best" if epoch.is_best else ""
+    console.say(f"{line}  {epoch.seconds:.1f} s")
+
+
+def _show_skipped(failure: Failure) -> None:
+    console.show_failure(failure)

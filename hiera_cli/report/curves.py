@@ -1,0 +1,53 @@
+"""Loss, accuracy and learning rate of a training run as a picture."""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+
+def draw_curves(metrics: Path, picture: Path) -> bool:
+    """Draw a run's metrics.jsonl as PNG; False without matplotlib (the `report` extra).
+
+    Steps give the loss and the learning rate, epochs the validation.
+    """
+    if find_spec("matplotlib") is None:
+        return False
+    from matplotlib.figure import Figure
+
+    lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
+    steps = [line for line in lines if line["event"] == "step" and line["loss"] is not None]
+    epochs = [line for line in lines if line["event"] == "epoch" and line["validation"]]
+    figure = Figure(figsize=(10, 3), layout="constrained")
+    panels: Any = figure.subplots(1, 3)
+    _draw_loss(panels[0], steps, epochs)
+    _draw_accuracy(panels[1], epochs)
+    panels[2].plot([s["step"] for s in steps], [s["lr"] for s in steps])
+    panels[2].set(title="learning rate", xlabel="step")
+    temporary = picture.with_suffix(".tmp")
+    figure.savefig(temporary, format="png", dpi=120)
+    temporary.replace(picture)
+    return True
+
+
+def _draw_loss(panel: Any, steps: list[Any], epochs: list[Any]) -> None:
+    panel.plot([s["step"] for s in steps], [s["loss"] for s in steps], alpha=0.6, label="training")
+    if epochs:
+        panel.plot(
+            [e["step"] for e in epochs],
+            [e["validation"]["loss"] for e in epochs],
+            marker=".",
+            label="validation",
+        )
+        panel.legend()
+    panel.set(title="loss", xlabel="step")
+
+
+def _draw_accuracy(panel: Any, epochs: list[Any]) -> None:
+    for name, label in (("top1", "top-1"), ("top5", "top-5")):
+        if epochs:
+            values = [100 * e["validation"][name] for e in epochs]
+            panel.plot([e["step"] for e in epochs], values, marker=".", label=label)
+    if epochs:
+        panel.legend()
+    panel.set(title="validation accuracy, %", xlabel="step", ylim=(0, 101))

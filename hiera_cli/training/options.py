@@ -1,0 +1,114 @@
+"""What a training command can be told; plain values, no torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hiera_cli.errors import UsageError
+from hiera_cli.options import SamplingName
+from hiera_cli.zoo import DEFAULT_MODEL
+
+Precision = Literal["float32", "bfloat16", "float16"]
+OnExisting = Literal["resume", "overwrite", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a run is carried out, whatever it learns.
+
+    Attributes:
+        out: the run's folder.
+        on_existing: what to do when that folder holds a run already.
+        seed: of everything random.
+        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
+        precision: of the arithmetic; weights and optimizer stay float32.
+        accumulate: parts that a batch is worked through in, to save memory.
+        checkpoint_activations: compute activations again in the backward pass, to save memory.
+        compile_model: run the model through torch.compile.
+        workers: decoding processes; 0 decodes between the steps.
+        save_every: steps between checkpoints; 0: only at the ends of epochs.
+    """
+
+    out: Path
+    on_existing: OnExisting = "resume"
+    seed: int = 0
+    device: str = "auto"
+    precision: Precision = "float32"
+    accumulate: int = 1
+    checkpoint_activations: bool = False
+    compile_model: bool = False
+    workers: int = 2
+    save_every: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot mean anything.
+
+        Raises:
+            UsageError: a value out of range.
+        """
+        if min(self.seed, self.workers, self.save_every) < 0 or self.accumulate < 1:
+            raise UsageError("--seed, --workers and --save-every cannot be negative")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipOptions:
+    """Which clips a run learns from.
+
+    Attributes:
+        frame_stride: distance of sampled frames at 30 a second; None: the model's own.
+        cache: folder to keep decoded clips in; None: decode at every visit.
+        cache_clips: clips kept of each video.
+    """
+
+    frame_stride: int | None = None
+    cache: Path | None = None
+    cache_clips: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot mean anything.
+
+        Raises:
+            UsageError: a value out of range.
+        """
+        if self.cache_clips < 1 or (self.frame_stride is not None and self.frame_stride < 1):
+            raise UsageError("--cache-clips and --frame-stride must be at least 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinetuneOptions:
+    """What to fine-tune on what.
+
+    Attributes:
+        data: the labelled videos: class folders, a Kinetics folder or a list file.
+        annotations: the file that labels them, when it is not found by itself.
+        val: labelled videos to validate on; None: the `val` split of `data`, when it has one.
+        model: zoo name, model folder or config.json: the architecture and the initial weights.
+        from_scratch: start from random weights.
+        freeze_backbone: train the head alone (a linear probe).
+        sampling: frames a stride apart, or one of each of T segments.
+    """
+
+    data: str
+    annotations: str | None = None
+    val: str | None = None
+    model: str = DEFAULT_MODEL
+    from_scratch: bool = False
+    freeze_backbone: bool = False
+    sampling: SamplingName = "stride"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PretrainOptions:
+    """What to pretrain on what.
+
+    Attributes:
+        inputs: files, folders, globs and @lists of videos (for image models also of pictures).
+        model: zoo name, model folder or config.json: the architecture.
+        from_weights: start from the model's weights instead of random ones.
+        preview: folder for pictures of input, visible part and reconstruction; None: none.
+    """
+
+    inputs: list[str]
+    model: str = DEFAULT_MODEL
+    from_weights: bool = False
+    preview: Path | None = None

@@ -1,0 +1,113 @@
+import pytest
+import torch
+
+from hiera_cli.errors import UsageError
+from hiera_cli.model.mae import MaskedAutoencoder, normalise_patches, random_mask
+from tests.model.networks import CLIP, IMAGE, lively
+
+BOTH = pytest.mark.parametrize("config", [IMAGE, CLIP], ids=["image", "clip"])
+
+
+def autoencoder(config) -> MaskedAutoencoder:
+    model = MaskedAutoencoder(config.for_pretraining(), 32, 2, 4)
+    lively(model)
+    return model
+
+
+def test_random_mask_counts_and_repeats():
+    masks = [
+        random_mask(4, 392, mask_ratio=0.9, generator=torch.Generator().manual_seed(s))
+        for s in (1, 1, 2)
+    ]
+    assert masks[0].sum(1).tolist() == [39] * 4  # int(392 * (1 - 0.9)), as the official code
+    assert torch.equal(masks[0], masks[1])
+    assert not torch.equal(masks[0], masks[2])
+    assert not torch.equal(masks[0][0], masks[0][1])
+
+
+@BOTH
+def test_masked_pixels_are_not_seen(config):
+    model = autoencoder(config)
+    x = torch.randn(2, 3, *config.input_size)
+    mask = random_mask(2, model.grid.num_units, mask_ratio=0.5)
+    units = mask.view(2, 1, *model.grid.units).float()
+    hidden = torch.nn.functional.interpolate(units, size=config.input_size) == 0
+    changed = torch.where(hidden, torch.randn_like(x), x)
+    loss, predictions, labels, _ = model(x, mask=mask)
+    loss_changed, predictions_changed, labels_changed, _ = model(changed, mask=mask)
+    assert torch.equal(predictions, predictions_changed)
+    assert not torch.equal(labels, labels_changed)
+    assert loss != loss_changed
+    assert loss.item() == pytest.approx((predictions - labels).square().mean().item())
+
+
+@BOTH
+def test_patches_hold_the_right_pixels(config):
+    model = autoencoder(config)
+    x = torch.randn(2, 3, *config.input_size)
+    patches = model.patches(x)
+    assert patches.shape[2] == 16 * 16 * 3
+    last = x[1, :, -16:, -16:] if not config.is_video else x[1, :, -2, -16:, -16:].movedim(0, -1)
+    assert torch.equal(patches[1, -1], last.flatten())
+
+
+def test_labels_are_normalised_per_patch():
+    normal, mean, deviation = normalise_patches(torch.randn(5, 7, 48) * 3 + 2)
+    torch.testing.assert_close(normal.mean(-1), torch.zeros(5, 7), atol=1e-6, rtol=0)
+    torch.testing.assert_close(normal.std(-1), torch.ones(5, 7))
+    assert mean.shape == deviation.shape == (5, 7, 1)
+
+
+@BOTH
+def test_reconstruction_from_the_labels_is_the_picture(config):
+    model = autoencoder(config)
+    x = torch.randn(2, 3, *config.input_size)
+    _, predictions, labels, mask = model(x, mask_ratio=0.75)
+    picture = x[:, :, ::2] if config.is_video else x
+    torch.testing.assert_close(model.reconstruct(x, labels, mask), picture)
+    guess = model.reconstruct(x, predictions, mask)
+    differs = (guess - picture).abs().amax(1) > 1e-4
+    units = mask.view(2, *model.grid.units)
+    size = (x.shape[0], *picture.shape[2:])
+    shown = torch.nn.functional.interpolate(units[:, None].float(), size=size[1:])[:, 0] == 1
+    assert not differs[shown].any()
+    assert differs[~shown].float().mean() > 0.9
+
+
+def test_generator_decides_the_mask():
+    model = autoencoder(CLIP)
+    x = torch.randn(2, 3, *CLIP.input_size)
+    masks = [model(x, 0.5, generator=torch.Generator().manual_seed(7))[3] for _ in range(2)]
+    assert torch.equal(*masks)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        torch.tensor([[True, False, False, False, True, False], [True] + [False] * 5]),
+        torch.zeros(2, 6, dtype=torch.bool),
+        torch.ones(2, 5, dtype=torch.bool),
+    ],
+    ids=["uneven", "nothing visible", "wrong number"],
+)
+def test_unusable_masks_are_refused(mask):
+    with pytest.raises(UsageError, match="visible units"):
+        autoencoder(IMAGE)(torch.randn(2, 3, 64, 96), mask=mask)
+
+
+def test_checkpointing_gives_the_same_gradients():
+    model = autoencoder(CLIP).train()
+    x = torch.randn(2, 3, *CLIP.input_size)
+    gradients = []
+    for checkpointing in (False, True):
+        model.gradient_checkpointing = checkpointing
+        model.zero_grad()
+        model(x, 0.5, generator=torch.Generator().manual_seed(7))[0].backward()
+        gradients.append([p.grad.clone() for p in model.parameters()])
+    torch.testing.assert_close(*gradients)
+
+
+def test_meta_construction_allocates_nothing():
+    with torch.device("meta"):
+        model = MaskedAutoencoder(CLIP.for_pretraining())
+    assert {p.device.type for p in model.parameters()} == {"meta"}
