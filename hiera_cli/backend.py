@@ -123,7 +123,7 @@ class TorchBackend:
         self._forward = _CompiledForward(self._module) if compiled else self._module
         self._device = device
         kind = "compile" if compiled else "torch"
-        self.name = f"{kind} on {device}, {str(dtype).removeprefix('torch.')}"
+        self.name = f"{kind} on {device}, {dtype_name(dtype)}"
 
     @torch.inference_mode()
     def run(self, pixels: torch.Tensor, wanted: Wanted) -> ModelOutput:
@@ -227,6 +227,11 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     if name not in DTYPES:
         raise UsageError(f"unknown dtype '{name}'", hint=f"use auto, {', '.join(DTYPES)}")
     return DTYPES[name]
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """A dtype as `--dtype` writes it."""
+    return str(dtype).removeprefix("torch.")
 
 
 def make_backend(

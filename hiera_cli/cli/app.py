@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hiera_cli.cli import classify, console, finetune, pretrain, probe
+from hiera_cli.cli import classify, console, export, finetune, pretrain, probe
 from hiera_cli.cli.options import flatten
 from hiera_cli.errors import HieraError
 
@@ -95,6 +95,7 @@ _add("classify", classify.classify, classify.FLAGS)
 _add("finetune", finetune.finetune, finetune.FLAGS)
 _add("pretrain", pretrain.pretrain, pretrain.FLAGS)
 _add("probe", probe.probe, probe.FLAGS)
+_add("export", export.export, export.FLAGS)
 
 
 def main() -> None:
