@@ -6,13 +6,14 @@ ONNX Runtime and OpenVINO themselves live in `extras/`.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, cast
+from typing import Literal, Protocol, cast
 
 import torch
 from torch import nn
 
+from hiera_cli.compiled import CompiledForward
 from hiera_cli.errors import UsageError
 from hiera_cli.exports import (
     RUNNABLE,
@@ -120,7 +121,7 @@ class TorchBackend:
     ) -> None:
         self._module = pixel_model(loaded).to(device)
         loaded.model.to(dtype)
-        self._forward = _CompiledForward(self._module) if compiled else self._module
+        self._forward = CompiledForward(self._module) if compiled else self._module
         self._device = device
         kind = "compile" if compiled else "torch"
         self.name = f"{kind} on {device}, {dtype_name(dtype)}"
@@ -141,27 +142,6 @@ class TorchBackend:
         if not pooled_final:
             features = self._module.features_at(pixels, wanted.layer, wanted.pool)
         return ModelOutput(scores, cast(torch.Tensor, features).float().cpu())
-
-
-class _CompiledForward:
-    """A module compiled for the first batch size it sees; smaller batches are padded to it.
-
-    Compiling again for the last, smaller batch would cost more than it ever saves. On the CPU
-    weights are frozen into the program: constants fold and matrices are packed once.
-    """
-
-    def __init__(self, module: nn.Module) -> None:
-        options: dict[str, str | int | bool | Callable[..., Any]] = {"freezing": True}
-        self._forward = torch.compile(module, dynamic=False, options=options)
-        self._batch_size: int | None = None
-
-    def __call__(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        num_views = len(pixels)
-        if self._batch_size is None or num_views > self._batch_size:
-            self._batch_size = num_views
-        padding = pixels[:1].expand(self._batch_size - num_views, *pixels.shape[1:])
-        logits, features = self._forward(torch.cat((pixels, padding)))
-        return logits[:num_views], features[:num_views]
 
 
 class ExportedBackend:

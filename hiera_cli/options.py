@@ -1,4 +1,4 @@
-"""What every command that runs a model can be told: plain values, checked where they are used."""
+"""What commands can be told: plain values with their defaults, checked where they are used."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -51,3 +51,68 @@ class EngineOptions:
     timeout: float = 600.0
     isolate: bool | None = None
     square_pixels: bool = False
+
+
+@dataclass(frozen=True)
+class FeatureOptions:
+    """Which features are taken, and how a row is named.
+
+    Attributes:
+        layer: `stage1` to `stage4`, or `final`: pooled and normalised, what the head sees.
+        pool: `mean`, `max` or `none` (all tokens, in T, H, W order).
+        feature_dtype: `float32` or `float16`.
+        scores: class probabilities as well.
+        fps: frames a second that an image model looks at; None for one.
+        absolute_paths: name videos by absolute path, not relative to the folder given.
+    """
+
+    layer: str = "final"
+    pool: str = "mean"
+    feature_dtype: str = "float32"
+    scores: bool = False
+    fps: float | None = None
+    absolute_paths: bool = False
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """How a table is written next to what is there already.
+
+    Attributes:
+        on_existing: `resume`, `overwrite` or `error`.
+        retry_failed: try the videos again that failed in an earlier run.
+        rows_per_shard: rows in each file when the output is a folder; None for 100,000.
+        shard: `I/N`, the I-th of N shares of the videos, or `auto` (SLURM array, torchrun).
+        devices: several devices that share the work, as `0,1`; None for `device`.
+    """
+
+    on_existing: str = "resume"
+    retry_failed: bool = False
+    rows_per_shard: int | None = None
+    shard: str | None = None
+    devices: str | None = None
+
+
+@dataclass(frozen=True)
+class ProbeOptions:
+    """What is asked about video files.
+
+    Attributes:
+        protocol: `fast`, `balanced`, `paper` or `dense`: whose views are listed.
+        clips: number of clips instead of the protocol's.
+        crops: 1 or 3 instead of the protocol's.
+        hop: seconds from window to window (`dense` only).
+        count: decode everything to count the frames; else trust the container.
+        max_pixels: largest frame that is decoded.
+        timeout: seconds that decoding one video may take; 0 for no limit.
+        isolate: decode in a child process; None decides by the number of videos.
+    """
+
+    protocol: str = "balanced"
+    clips: int | None = None
+    crops: int | None = None
+    hop: float | None = None
+    count: bool = True
+    max_pixels: int = 8192 * 4320
+    timeout: float = 600.0
+    isolate: bool | None = None

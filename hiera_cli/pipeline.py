@@ -27,10 +27,15 @@ class Engine:
     loader: LoaderOptions
 
     def run(
-        self, inputs: Iterable[InputPath], wanted: Wanted, *, clips: bool = False
+        self,
+        inputs: Iterable[InputPath],
+        wanted: Wanted,
+        *,
+        clips: bool = False,
+        pad: bool = False,
     ) -> Iterator[Result]:
         """Run over `inputs`; see `hiera_cli.engine.run`."""
-        return run(inputs, self.backend, loader=self.loader, wanted=wanted, clips=clips)
+        return run(inputs, self.backend, loader=self.loader, wanted=wanted, clips=clips, pad=pad)
 
 
 def open_engine(

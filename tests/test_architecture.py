@@ -25,7 +25,7 @@ FLOORS: list[set[str]] = [
         "weights",
         "zoo",
     },
-    {"backend", "engine", "exports", "pipeline"},
+    {"backend", "compiled", "engine", "exports", "pipeline"},
     {"tasks", "training", "extras"},
     {"report", "cli"},
     {"__main__"},

@@ -15,9 +15,9 @@ import safetensors
 import torch
 from torch import Tensor
 
+from hiera_cli.checkpoints.folder import WEIGHT_SUFFIXES
 from hiera_cli.errors import WeightsError
 
-WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt")
 Shapes = Mapping[str, tuple[int, ...]]
 
 _WRAPPERS = ("module.", "_orig_mod.", "model.")

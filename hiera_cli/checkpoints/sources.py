@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hiera_cli.checkpoints.file import WEIGHT_SUFFIXES, WeightsFile, open_weights
+from hiera_cli.checkpoints.file import WeightsFile, open_weights
 from hiera_cli.checkpoints.fit import infer_config, recognise, with_classes
-from hiera_cli.checkpoints.folder import CONFIG_NAME, find_weights, read_folder_config
+from hiera_cli.checkpoints.folder import (
+    CONFIG_NAME,
+    WEIGHT_SUFFIXES,
+    find_weights,
+    read_folder_config,
+)
 from hiera_cli.checkpoints.labels import known_labels, numbered_labels
 from hiera_cli.errors import UsageError, WeightsError
 from hiera_cli.model.config import HieraConfig

@@ -91,7 +91,7 @@ def flatten(
     """
     table = {**FLAGS, **(flags or {})}
     hints = get_type_hints(function, include_extras=True)
-    groups = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
     parameters: dict[str, inspect.Parameter] = {}
     for parameter in inspect.signature(function).parameters.values():
         if parameter.name in groups:

@@ -102,7 +102,7 @@ class Encoder(nn.Module):
 
         M may be any number of mask units: those that a mask left.
         """
-        if self.training or not _runs_in_pieces(tokens):
+        if self.training or self.num_local_blocks == 0 or not _runs_in_pieces(tokens):
             return self._run(tokens, 0, len(self.blocks))
         return self._run_in_pieces(tokens)
 

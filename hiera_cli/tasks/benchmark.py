@@ -18,10 +18,15 @@ from hiera_cli.inputs import InputPath
 from hiera_cli.loader import LoaderOptions
 from hiera_cli.options import EngineOptions
 from hiera_cli.pipeline import loader_options, set_threads
-from hiera_cli.tasks.comparison import Comparison, Setting, compare_speed
+from hiera_cli.tasks.comparison import (
+    Comparison,
+    Setting,
+    compare_speed,
+    installed_opponents,
+)
 from hiera_cli.tasks.machine import matmul_peak_gflops
 from hiera_cli.tasks.random_model import open_for_timing, random_pixels, view_gflops
-from hiera_cli.tasks.stages import Stage, copy_stage, read_stages
+from hiera_cli.tasks.stages import Stage, copy_stage, read_stages, stage
 from hiera_cli.tasks.timing import alternate, measure_seconds
 from hiera_cli.weights import LoadedModel
 
@@ -39,12 +44,14 @@ class BenchmarkOptions:
     Attributes:
         batch_sizes: of the sweep; None for the usual ones on the device.
         rounds: timed calls of everything that takes turns.
-        against: names of contenders; empty for no comparison.
+        against: names of contenders.
+        everybody: every opponent that is installed as well.
     """
 
     batch_sizes: tuple[int, ...] | None = None
     rounds: int = 5
     against: tuple[str, ...] = ()
+    everybody: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +134,10 @@ def benchmark(
         loader = replace(loader, batch_size=best)
     stages = measure_stages(files, backend, loader, loaded=loaded, device=device)
     comparison: tuple[Comparison, ...] = ()
-    if options.against:
+    names = [*(installed_opponents(loaded) if options.everybody else ()), *options.against]
+    if names:
         setting = Setting(device, dtype, batch_size=1, rounds=options.rounds)
-        comparison = compare_speed(loaded, options.against, setting, peak_gflops=peak)
+        comparison = compare_speed(loaded, names, setting, peak_gflops=peak)
     return BenchmarkReport(
         model=loaded.name,
         checkpoint=loaded.checkpoint,
@@ -198,7 +206,7 @@ def measure_stages(
     return (
         *read_stages(files, loader),
         copy_stage(pixels, device),
-        Stage("model", statistics.median(model) / loader.batch_size),
+        stage("model", statistics.median(model) / loader.batch_size),
         _end_to_end(files, backend, loader),
     )
 
@@ -209,21 +217,21 @@ def _end_to_end(files: Sequence[InputPath], backend: Backend, loader: LoaderOpti
         num_views += result.num_views if isinstance(result, VideoResult) else 0
     if num_views == 0:
         raise NoInputError("none of the videos could be read", hint="hiera probe says why")
-    return Stage("end to end", (time.perf_counter() - start) / num_views)
+    return stage("end to end", (time.perf_counter() - start) / num_views)
 
 
 def find_bottleneck(stages: Sequence[Stage], workers: int) -> str:
     """The stage that the others wait for; decoding and preprocessing share the workers."""
-    seconds = {stage.name: stage.seconds_per_view for stage in stages}
+    seconds = {one.name: one.seconds_per_view for one in stages}
     reading = (seconds["decode"] + seconds["preprocess"]) / workers
     computing = seconds["model"] + seconds["copy"]
-    ahead, behind = ("decode", "preprocess") if reading > computing else ("model", "copy")
-    return max(ahead, behind, key=seconds.__getitem__)
+    candidates = ("decode", "preprocess") if reading > computing else ("model", "copy")
+    return max(candidates, key=seconds.__getitem__)
 
 
 def suggest_workers(stages: Sequence[Stage]) -> int:
     """Videos decoded at once so that the model never waits, as far as there are cores."""
-    seconds = {stage.name: stage.seconds_per_view for stage in stages}
+    seconds = {one.name: one.seconds_per_view for one in stages}
     reading = seconds["decode"] + seconds["preprocess"]
     needed = math.ceil(SPARE * reading / (seconds["model"] + seconds["copy"]))
     return max(1, min(needed, os.cpu_count() or 1))

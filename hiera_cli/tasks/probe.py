@@ -1,53 +1,17 @@
 """What is in each video file, and which frames a protocol would take; no model, no torch."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from hiera_cli.errors import Failure, MediaError
 from hiera_cli.inputs import InputPath, expand_inputs
-from hiera_cli.video.decode import DEFAULT_LIMITS, Limits, VideoInfo
+from hiera_cli.options import ProbeOptions
+from hiera_cli.video.decode import Limits, VideoInfo
 from hiera_cli.video.decode import probe as probe_file
+from hiera_cli.video.isolate import DecodeProcess
 from hiera_cli.video.sampling import ClipPlan, Protocol, make_protocol, plan_clips
-
-DEFAULT_PROTOCOL = "balanced"
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeOptions:
-    """What is asked about the files.
-
-    Attributes:
-        protocol: `fast`, `balanced`, `paper` or `dense`: whose views are listed.
-        clips: number of clips instead of the protocol's.
-        crops: 1 or 3 instead of the protocol's.
-        hop: seconds from window to window (`dense` only).
-        count: decode everything to count the frames; else trust the container.
-        max_pixels: largest frame that is decoded.
-        timeout: seconds that decoding one video may take; 0 for no limit.
-    """
-
-    protocol: str = DEFAULT_PROTOCOL
-    clips: int | None = None
-    crops: int | None = None
-    hop: float | None = None
-    count: bool = True
-    max_pixels: int = DEFAULT_LIMITS.max_pixels
-    timeout: float = 600.0
-
-    @property
-    def limits(self) -> Limits:
-        """What one file may cost."""
-        return Limits(max_pixels=self.max_pixels, timeout_seconds=self.timeout or None)
-
-    def make_protocol(self) -> Protocol:
-        """The protocol with its changes.
-
-        Raises:
-            UsageError: a number that cannot be.
-        """
-        return make_protocol(
-            self.protocol, clips=self.clips, crops=self.crops, hop_seconds=self.hop
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +92,28 @@ def probe_files(
 ) -> Iterator[ProbeRecord | Failure]:
     """As `probe`, on files that were already expanded."""
     chosen = options or ProbeOptions()
-    return _records(files, chosen, chosen.make_protocol())
+    protocol = make_protocol(
+        chosen.protocol, clips=chosen.clips, crops=chosen.crops, hop_seconds=chosen.hop
+    )
+    return _records(files, chosen, protocol)
 
 
 def _records(
     files: Iterable[InputPath], options: ProbeOptions, protocol: Protocol
 ) -> Iterator[ProbeRecord | Failure]:
-    for file in files:
-        try:
-            info = probe_file(file.path, count=options.count, limits=options.limits)
-        except MediaError as error:
-            yield Failure(file.path, error.kind, error.message)
-        else:
-            yield _record(file.path, info, protocol)
+    rest = iter(files)
+    first = list(islice(rest, 2))
+    isolate = len(first) > 1 if options.isolate is None else options.isolate
+    limits = Limits(max_pixels=options.max_pixels, timeout_seconds=options.timeout or None)
+    with closing(DecodeProcess()) as process:
+        look = process.probe if isolate else probe_file
+        for file in chain(first, rest):
+            try:
+                info = look(file.path, count=options.count, limits=limits)
+            except MediaError as error:
+                yield Failure(file.path, error.kind, error.message)
+            else:
+                yield _record(file.path, info, protocol)
 
 
 def _record(path: str, info: VideoInfo, protocol: Protocol) -> ProbeRecord:

@@ -19,15 +19,17 @@ COPY_ROUNDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage on one worker: seconds per view."""
+    """One stage by itself, reading on one worker; None where there is nothing to do."""
 
     name: str
     seconds_per_view: float
+    views_per_second: float | None
 
-    @property
-    def views_per_second(self) -> float:
-        """Throughput; infinite for a stage that is not there."""
-        return 1 / self.seconds_per_view if self.seconds_per_view else float("inf")
+
+def stage(name: str, seconds_per_view: float) -> Stage:
+    """A stage and its throughput."""
+    rate = 1 / seconds_per_view if seconds_per_view > 0 else None
+    return stage(name, seconds_per_view, rate)
 
 
 def read_stages(files: Sequence[InputPath], loader: LoaderOptions) -> tuple[Stage, Stage]:
@@ -50,12 +52,12 @@ def read_stages(files: Sequence[InputPath], loader: LoaderOptions) -> tuple[Stag
         preprocessing += time.perf_counter() - middle
     if num_views == 0:
         raise NoInputError("none of the videos could be read", hint="hiera probe says why")
-    return Stage("decode", decoding / num_views), Stage("preprocess", preprocessing / num_views)
+    return stage("decode", decoding / num_views), stage("preprocess", preprocessing / num_views)
 
 
 def _views(events: Sequence[Planned | Frame | Finished], loader: LoaderOptions) -> list[Tensor]:
     """The views (3, T, S, S) of a decoded video, made as the loader makes them."""
-    collector = ClipCollector(loader.crop_plan, streaming=loader.protocol.name == "dense")
+    collector = ClipCollector(loader.crop_plan, streaming=loader.protocol.num_clips is None)
     return [
         torch.stack([frame[crop_index] for frame in frames], dim=1)
         for event in events
@@ -67,7 +69,7 @@ def _views(events: Sequence[Planned | Frame | Finished], loader: LoaderOptions) 
 def copy_stage(pixels: Tensor, device: torch.device) -> Stage:
     """A batch on its way to the device; nothing on the CPU, which has it already."""
     if device.type == "cpu":
-        return Stage("copy", 0.0)
+        return stage("copy", 0.0)
     pinned = pixels.pin_memory() if device.type == "cuda" else pixels
     pinned.to(device)
     wait_for(device)
@@ -75,4 +77,4 @@ def copy_stage(pixels: Tensor, device: torch.device) -> Stage:
     for _ in range(COPY_ROUNDS):
         pinned.to(device, non_blocking=True)
     wait_for(device)
-    return Stage("copy", (time.perf_counter() - start) / COPY_ROUNDS / len(pixels))
+    return stage("copy", (time.perf_counter() - start) / COPY_ROUNDS / len(pixels))

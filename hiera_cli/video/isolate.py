@@ -21,7 +21,7 @@ from dataclasses import asdict
 from typing import IO, Any
 
 from hiera_cli.errors import MediaError
-from hiera_cli.video.decode import Finished, Limits, decode_video
+from hiera_cli.video.decode import Finished, Limits, VideoInfo, decode_video, probe
 from hiera_cli.video.sampling import Protocol
 from hiera_cli.video.wire import Event, pack_event, read_event
 
@@ -56,17 +56,33 @@ class DecodeProcess:
             MediaError: as `decode_video`; also `timeout`, and `corrupt` when the child died twice.
         """
         request = {
-            "path": os.fsencode(os.path.abspath(path)).hex(),  # noqa: PTH100 - may not be UTF-8
+            "path": _hex_path(path),
             "protocol": asdict(protocol),
             "limits": asdict(limits),
             "threads": threads,
             "square_pixels": square_pixels,
         }
+        yield from self._try_twice(request, limits.timeout_seconds)
+
+    def probe(self, path: str, *, count: bool, limits: Limits) -> VideoInfo:
+        """As `hiera_cli.video.decode.probe`, in the child.
+
+        Raises:
+            MediaError: as `decode`.
+        """
+        request = {"path": _hex_path(path), "limits": asdict(limits), "count": count}
+        (event,) = self._try_twice(request, limits.timeout_seconds)
+        assert isinstance(event, Finished)
+        return event.info
+
+    def _try_twice(
+        self, request: dict[str, Any], timeout_seconds: float | None
+    ) -> Generator[Event, None, None]:
         finished = False
         try:
             for attempt in (1, 2):
                 try:
-                    yield from self._ask(request, limits.timeout_seconds)
+                    yield from self._ask(request, timeout_seconds)
                 except _ChildDiedError as error:
                     if attempt == 2:
                         raise MediaError("corrupt", str(error)) from error
@@ -117,6 +133,11 @@ class DecodeProcess:
             yield event
             if isinstance(event, Finished):
                 return
+
+
+def _hex_path(path: str) -> str:
+    """An absolute path as JSON can carry it, whatever its bytes."""
+    return os.fsencode(os.path.abspath(path)).hex()  # noqa: PTH100
 
 
 class _ChildDiedError(Exception):
@@ -203,15 +224,8 @@ def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
 
 
 def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[memoryview]]]:
-    events = decode_video(
-        os.fsdecode(bytes.fromhex(request["path"])),
-        Protocol(**request["protocol"]),
-        limits=Limits(**request["limits"]),
-        threads=request["threads"],
-        square_pixels=request["square_pixels"],
-    )
     try:
-        with closing(events):
+        with closing(_events(request)) as events:
             for event in events:
                 yield pack_event(event)
     except MediaError as error:
@@ -220,6 +234,21 @@ def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[mem
         yield {"error": "too_large", "message": "not enough memory to decode this video"}, []
     except Exception as error:  # noqa: BLE001 - whatever a file does, the child must answer
         yield {"error": "internal", "message": f"{type(error).__name__}: {error}"}, []
+
+
+def _events(request: dict[str, Any]) -> Generator[Event, None, None]:
+    path = os.fsdecode(bytes.fromhex(request["path"]))
+    limits = Limits(**request["limits"])
+    if "count" in request:
+        yield Finished(probe(path, count=request["count"], limits=limits), ())
+        return
+    yield from decode_video(
+        path,
+        Protocol(**request["protocol"]),
+        limits=limits,
+        threads=request["threads"],
+        square_pixels=request["square_pixels"],
+    )
 
 
 def _confine(parent: int) -> None:

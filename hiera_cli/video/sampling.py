@@ -201,13 +201,15 @@ def _clip_starts(timeline: Timeline, protocol: Protocol, span_frames: float) -> 
 def _window_starts(timeline: Timeline, hop_frames: float) -> list[float]:
     """Starts of back-to-back windows, as long as one frame of the window exists.
 
-    A pause longer than a window (a gap in the times) holds no frame of its own: windows that
-    would only repeat the frame before it are left out, so that a gap of hours costs nothing.
+    Where frames are further apart than windows, those that would only repeat the frame before
+    them are left out, so that a gap of hours, or a rate of one frame a day, costs nothing.
     """
     num_frames = timeline.num_frames
-    if timeline.constant:
+    if timeline.constant and hop_frames >= 1:
         return [k * hop_frames for k in range(max(1, int(np.ceil(num_frames / hop_frames))))]
-    positions = (timeline.times_seconds - timeline.times_seconds[0]) * timeline.fps
+    positions = np.arange(num_frames, dtype=np.float64)
+    if not timeline.constant:
+        positions = (timeline.times_seconds - timeline.times_seconds[0]) * timeline.fps
     windows = np.unique(((positions + 1e-6) // hop_frames).astype(np.int64))
     return [float(k * hop_frames) for k in windows]
 
@@ -251,12 +253,14 @@ def _clip_at(clip_index: int, positions: npt.NDArray[np.int64], timeline: Timeli
 
 
 def linspace(start: float, stop: float, num: int) -> npt.NDArray[np.float32]:
-    """`num` evenly spaced float32 values, counted from both ends as torch.linspace does."""
-    if num == 1:
-        return np.array([start], dtype=np.float32)
+    """`num` evenly spaced float32 values, bit for bit those of torch.linspace.
+
+    Counted from both ends with a float32 step; product and sum are rounded once, as the fused
+    multiply-add there does (the float64 product of two float32 is exact).
+    """
     first, last = np.float32(start), np.float32(stop)
-    step = (last - first) / np.float32(num - 1)
-    i = np.arange(num, dtype=np.float32)
-    forward = first + step * i
-    backward = last - step * (np.float32(num - 1) - i)
-    return np.where(i < num // 2, forward, backward).astype(np.float32)
+    step = np.float64((last - first) / np.float32(max(num - 1, 1)))
+    i = np.arange(num)
+    forward = np.float64(first) + step * i
+    backward = np.float64(last) - step * (num - 1 - i)
+    return np.where(i < max(num // 2, 1), forward, backward).astype(np.float32)
