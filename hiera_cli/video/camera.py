@@ -123,9 +123,7 @@ def _add_impurity(
         curves[axis] = amount * (draw_progress(rng, times) - 0.5)
 
 
-def _shaken(
-    curves: dict[str, Curve], rng: Rng, times: Curve, *, rms: float
-) -> dict[str, Curve]:
+def _shaken(curves: dict[str, Curve], rng: Rng, times: Curve, *, rms: float) -> dict[str, Curve]:
     """The curves with a hand's tremor: mostly shift, some roll, a trace of zoom."""
     if rms == 0:
         return curves

@@ -38,7 +38,9 @@ class Canvas:
         paint = np.array(colour) * (1 - fade) + np.array(foot or colour) * fade
         self._cover(slice(None), slice(None), cover, paint)
 
-    def ellipse(self, x: float, y: float, rx: float, ry: float, colour: Colour, *, soft: float = 0) -> None:
+    def ellipse(
+        self, x: float, y: float, rx: float, ry: float, colour: Colour, *, soft: float = 0
+    ) -> None:
         """An ellipse; `soft` is the width of its glow in radii."""
         window = self._window(x, y, rx * (1 + soft), ry * (1 + soft))
         across, down = self._offsets(window, x, y)
@@ -48,7 +50,12 @@ class Canvas:
 
     def box(self, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
         """An upright rectangle."""
-        x, y, rx, ry = (left + right) / 2, (top + bottom) / 2, (right - left) / 2, (bottom - top) / 2
+        x, y, rx, ry = (
+            (left + right) / 2,
+            (top + bottom) / 2,
+            (right - left) / 2,
+            (bottom - top) / 2,
+        )
         window = self._window(x, y, rx, ry)
         across, down = self._offsets(window, x, y)
         inside = np.minimum(rx - np.abs(across), ry - np.abs(down))
@@ -66,16 +73,24 @@ class Canvas:
     def grain(self, texture: Image, *, strength: float) -> None:
         """Multiply the colours by a texture (S, S) in 0..1, repeated over the canvas."""
         rows, columns = self.pixels.shape[:2]
-        tiles = np.pad(texture, ((0, max(0, rows - len(texture))), (0, max(0, columns - len(texture)))), mode="reflect")
+        tiles = np.pad(
+            texture,
+            ((0, max(0, rows - len(texture))), (0, max(0, columns - len(texture)))),
+            mode="reflect",
+        )
         factor = 1 + strength * (tiles[:rows, :columns, None] - 0.5)
         self.pixels[..., :3] = np.clip(self.pixels[..., :3] * factor, 0, 1)
 
-    def skyline(self, rng: Rng, *, level: float, swing: float, roughness: float, waves: float = 1.0) -> Field:
+    def skyline(
+        self, rng: Rng, *, level: float, swing: float, roughness: float, waves: float = 1.0
+    ) -> Field:
         """A random ridge around `level`: one height for each column."""
         ridge = np.zeros_like(self._x)
         for octave in range(8):
             rate = waves * 2**octave
-            ridge += roughness**octave * np.sin(self._x * rate * rng.uniform(1.5, 2.5) + rng.uniform(0, 7))
+            ridge += roughness**octave * np.sin(
+                self._x * rate * rng.uniform(1.5, 2.5) + rng.uniform(0, 7)
+            )
         return np.asarray(level + swing * ridge / 2)
 
     def columns_at(self, x: float) -> int:

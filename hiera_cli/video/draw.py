@@ -43,7 +43,9 @@ def h264(*, crf: int = 23, preset: str = "medium") -> Encoding:
 def vp9(*, crf: int = 32) -> Encoding:
     """VP9 in WebM: free of patents, slower to write. `crf` 0..63, lower is better and larger."""
     return Encoding(
-        "libvpx-vp9", "webm", (("crf", str(crf)), ("b", "0"), ("deadline", "good"), ("cpu-used", "3"))
+        "libvpx-vp9",
+        "webm",
+        (("crf", str(crf)), ("b", "0"), ("deadline", "good"), ("cpu-used", "3")),
     )
 
 

@@ -106,7 +106,12 @@ def table(rng: Rng) -> tuple[Layer, ...]:
     for x in np.arange(-1.2, 1.25, 0.16):
         top.box(x, -0.5, x + 0.08, 0.5, (0.90, 0.88, 0.82))
         top.box(x + 0.08, -0.5, x + 0.16, 0.5, (0.72, 0.24, 0.24))
-    fruits: tuple[Colour, ...] = ((0.85, 0.2, 0.15), (0.95, 0.62, 0.1), (0.55, 0.72, 0.2), (0.42, 0.2, 0.45))
+    fruits: tuple[Colour, ...] = (
+        (0.85, 0.2, 0.15),
+        (0.95, 0.62, 0.1),
+        (0.55, 0.72, 0.2),
+        (0.42, 0.2, 0.45),
+    )
     for x, y in ((-0.75, -0.1), (0.05, 0.05), (0.8, -0.05), (-1.6, 0.55), (1.6, -0.6)):
         _add_plate(top, rng, x, y, fruits)
     for x, y in rng.uniform((-2.1, -1.2), (2.1, 1.2), (70, 2)):
@@ -164,7 +169,12 @@ def _add_tree(canvas: Canvas, rng: Rng, x: float, foot: float, size: float) -> N
 
 
 def _add_flowers(canvas: Canvas, rng: Rng, *, num: int, top: float) -> None:
-    tones: tuple[Colour, ...] = ((0.95, 0.25, 0.25), (0.98, 0.85, 0.2), (0.98, 0.98, 0.98), (0.65, 0.35, 0.85))
+    tones: tuple[Colour, ...] = (
+        (0.95, 0.25, 0.25),
+        (0.98, 0.85, 0.2),
+        (0.98, 0.98, 0.98),
+        (0.65, 0.35, 0.85),
+    )
     for y in np.sort(rng.uniform(top, 1.3, num)):
         x, near = float(rng.uniform(-2.2, 2.2)), float(y - top)
         size = 0.005 + 0.014 * near
@@ -184,7 +194,11 @@ def _add_houses(canvas: Canvas, rng: Rng, *, tallest: float, wall: Colour) -> No
             for column in np.arange(x + 0.02, x + width - 0.03, 0.045):
                 lit = rng.random() < 0.4
                 glow = float(rng.uniform(0.7, 1.0))
-                pane = (0.98 * glow, 0.80 * glow, 0.42 * glow) if lit else (wall[0] * 0.5, wall[1] * 0.5, wall[2] * 0.7)
+                pane = (
+                    (0.98 * glow, 0.80 * glow, 0.42 * glow)
+                    if lit
+                    else (wall[0] * 0.5, wall[1] * 0.5, wall[2] * 0.7)
+                )
                 canvas.box(column, row, column + 0.024, row + 0.032, pane)
         x += width + float(rng.choice((0.0, 0.0, 0.05)))
 
@@ -209,9 +223,7 @@ def _add_lighthouse(canvas: Canvas, *, x: float, foot: float) -> None:
     canvas.triangle(x, foot - 0.8, foot - 0.72, 0.11, (0.75, 0.18, 0.16))
 
 
-def _add_plate(
-    canvas: Canvas, rng: Rng, x: float, y: float, fruits: tuple[Colour, ...]
-) -> None:
+def _add_plate(canvas: Canvas, rng: Rng, x: float, y: float, fruits: tuple[Colour, ...]) -> None:
     canvas.ellipse(x + 0.02, y + 0.03, 0.31, 0.31, (0.28, 0.18, 0.14))
     for radius, tone in ((0.3, 0.93), (0.25, 0.80), (0.24, 0.97)):
         canvas.ellipse(x, y, radius, radius, (tone, tone, tone))
@@ -220,4 +232,10 @@ def _add_plate(
         size, tone = float(rng.uniform(0.05, 0.08)), fruits[rng.integers(4)]
         canvas.ellipse(x + float(dx) + 0.01, y + float(dy) + 0.015, size, size, (0.5, 0.45, 0.42))
         canvas.ellipse(x + float(dx), y + float(dy), size, size, tone)
-        canvas.ellipse(x + float(dx) - size * 0.3, y + float(dy) - size * 0.3, size * 0.25, size * 0.25, (1.0, 0.95, 0.9))
+        canvas.ellipse(
+            x + float(dx) - size * 0.3,
+            y + float(dy) - size * 0.3,
+            size * 0.25,
+            size * 0.25,
+            (1.0, 0.95, 0.9),
+        )

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hiera_cli.video.camera import CameraPath, draw_path, draw_progress, draw_wobble
+from hiera_cli.video.camera import draw_path, draw_progress, draw_wobble
 from hiera_cli.video.scenes import Layer, Look, Scene
 from hiera_cli.video.textures import draw_screen, draw_sprite, draw_world
 
@@ -136,9 +136,7 @@ def _tiled(texture: Tensor, rng: Rng, *, extent: float, nearness: float = 0.0) -
     """A layer that fills the world, looked at somewhere."""
     shift = rng.uniform(-0.5, 0.5, 2) * extent
     turn = rng.normal(0, 0.06) if rng.random() < 0.7 else rng.uniform(-np.pi, np.pi)
-    return Layer(
-        texture, extent, nearness, x=shift[:1], y=shift[1:], turn=np.array([turn])
-    )
+    return Layer(texture, extent, nearness, x=shift[:1], y=shift[1:], turn=np.array([turn]))
 
 
 def _mover(rng: Rng, props: Props, times: Curve) -> Layer:
@@ -149,7 +147,9 @@ def _mover(rng: Rng, props: Props, times: Curve) -> Layer:
     sway = rng.uniform(0, 0.06) if rng.random() < 0.5 else 0.0
     wobble = np.stack([draw_wobble(rng, times, lowest=0.5, highest=6) for _ in range(2)], axis=1)
     position = place + travel * progress + sway * wobble
-    turn = rng.uniform(-np.pi, np.pi) + (rng.normal(0, 1.2) * times if rng.random() < 0.4 else 0 * times)
+    turn = rng.uniform(-np.pi, np.pi) + (
+        rng.normal(0, 1.2) * times if rng.random() < 0.4 else 0 * times
+    )
     growth = np.exp((rng.normal(0, 0.4) if rng.random() < 0.4 else 0.0) * times)
     return Layer(
         props.pick("sprite", rng),

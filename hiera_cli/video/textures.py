@@ -35,7 +35,10 @@ def draw_screen(rng: Rng, size: int) -> Image:
     noise = fractal_noise(rng, size, roughness=float(rng.uniform(0.4, 0.7)))
     if rng.random() < 0.5:
         bars = np.sin(np.linspace(0, rng.uniform(20, 90), size, dtype=np.float32))
-        noise = noise * 0.4 + np.broadcast_to(bars if rng.random() < 0.7 else bars[:, None], noise.shape) * 0.3
+        noise = (
+            noise * 0.4
+            + np.broadcast_to(bars if rng.random() < 0.7 else bars[:, None], noise.shape) * 0.3
+        )
     alpha = soft_step(noise - np.quantile(noise, rng.uniform(0.75, 0.93)), 0.02)
     return np.concatenate([_painted_noise(rng, size), alpha[..., None]], axis=2)
 
@@ -125,13 +128,19 @@ def _lay_leaf(picture: Image, grain: Image, rng: Rng, *, radius: float, colour: 
     columns = slice(max(column - reach, 0), min(column + reach, size))
     y, x = np.ogrid[rows, columns]
     inside = _leaf_mask(rng, (x - column) / radius, (y - row) / radius, softness=1.5 / radius)
-    shade = 1 + rng.uniform(-0.4, 0.4) * (x - column) / radius + rng.uniform(-0.4, 0.4) * (y - row) / radius
+    shade = (
+        1
+        + rng.uniform(-0.4, 0.4) * (x - column) / radius
+        + rng.uniform(-0.4, 0.4) * (y - row) / radius
+    )
     paint = (shade * (0.75 + 0.5 * rng.random() * grain[rows, columns]))[..., None] * colour
     part = picture[rows, columns]
     part += inside[..., None] * (np.clip(paint, 0, 1) - part)
 
 
-def _leaf_mask(rng: Rng, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], *, softness: float) -> Image:
+def _leaf_mask(
+    rng: Rng, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], *, softness: float
+) -> Image:
     """Coverage 0..1 of an ellipse, a box or a triangle of about unit radius, turned at random."""
     angle = rng.uniform(0, np.pi) if rng.random() < 0.7 else 0.0
     stretch = np.exp(rng.uniform(-0.6, 0.6))
