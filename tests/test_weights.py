@@ -38,6 +38,10 @@ LABELS = ("pan left", "tilt up", "zoom in")
 TINY = "hiera_tiny_224"
 
 
+def ascii_id(name: str) -> str:
+    return ascii(name[:9])
+
+
 @pytest.fixture
 def small() -> Hiera:
     torch.manual_seed(0)
@@ -57,7 +61,7 @@ def folder(tmp_path: Path, small: Hiera) -> Path:
 
 @pytest.fixture(scope="module")
 def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An official-layout hiera_tiny_224.pth: 28 M lively weights, and what else is in such files."""
+    """An official-layout hiera_tiny_224.pth: 28 M lively weights and more."""
     model = official_hiera(**ARCHITECTURES[TINY])
     enliven(model, seed=1)
     path = tmp_path_factory.mktemp("official") / f"{TINY}.pth"
@@ -199,7 +203,9 @@ def test_names_and_paths_that_there_are_not(tmp_path: Path) -> None:
         open_model(tmp_path / "empty")
 
 
-@pytest.mark.parametrize("name", ["", ".", "\0", "x" * 5000, "con\nfig", "-", "a\udcff/b"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "\0", "x" * 5000, "con\nfig", "-", "a\udcff/b"], ids=ascii_id
+)
 def test_hostile_names(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises((UsageError, WeightsError)):
