@@ -20,6 +20,7 @@ FLOORS: list[set[str]] = [
         "clips",
         "datasets",
         "loader",
+        "something",
         "splits",
         "tables",
         "weights",
