@@ -64,6 +64,7 @@ class Dataset:
         samples: every distinct video, in a stable order.
         classes: the class names in sorted order; for `indexed` data sets, numbers as text.
         layout: a sentence that says how the data set was read.
+        split: `val`, `train`, `test` or another name where one is known, else empty.
         indexed: whether labels are class numbers rather than names.
         num_duplicates: further rows for a video that already had one; left out.
         warnings: what a careful reader should know.
@@ -72,6 +73,7 @@ class Dataset:
     samples: tuple[Sample, ...]
     classes: tuple[str, ...]
     layout: str
+    split: str = ""
     indexed: bool = False
     num_duplicates: int = 0
     warnings: tuple[str, ...] = ()
@@ -163,6 +165,12 @@ def _words(path: str) -> set[str]:
     return set(re.split(r"[^a-z]+", _stem(path)))
 
 
+def _split_in_name(path: str) -> str:
+    """The split that a file such as `kinetics_val_list.txt` is called after; empty if none is."""
+    called = (split_called(word) for word in sorted(_words(path)))
+    return next((name for name in called if name), "")
+
+
 def _kinetics(root: str, annotations: str, split: str | None) -> Dataset:
     rows = list(read_kinetics(open_lines(annotations), source=annotations))
     chosen, split_name = _rows_of_split(rows, annotations, split)
@@ -175,8 +183,8 @@ def _kinetics(root: str, annotations: str, split: str | None) -> Dataset:
         path = files.get(row.key)
         name = os.path.relpath(path, root) if path else row.key.stem
         samples.append(Sample(path, name, row.label))
-    layout = f"Kinetics annotations '{printable(annotations)}' ({split_name} split)"
-    return _dataset(samples, f"{layout}, videos in '{printable(folder)}'")
+    layout = f"Kinetics annotations '{printable(annotations)}' ({split_name or 'one'} split)"
+    return _dataset(samples, f"{layout}, videos in '{printable(folder)}'", split=split_name)
 
 
 def _rows_of_split(
@@ -189,8 +197,7 @@ def _rows_of_split(
     """
     present = sorted({row.split for row in rows if row.split})
     if not present:
-        called = (split_called(word) for word in sorted(_words(annotations)))
-        return rows, split or next((name for name in called if name), "val")
+        return rows, split or _split_in_name(annotations)
     if split is None and len(present) == 1:
         split = present[0]
     wanted = split_aliases(split or "val")
@@ -214,7 +221,8 @@ def _listed(root: str, annotations: str) -> Dataset:
         path = os.path.normpath(os.path.join(base, entry.path))
         samples.append(Sample(path if os.path.exists(path) else None, entry.path, entry.label))
     where = printable(os.path.abspath(base))
-    return _dataset(samples, f"list '{printable(annotations)}', paths from '{where}'")
+    layout = f"list '{printable(annotations)}', paths from '{where}'"
+    return _dataset(samples, layout, split=_split_in_name(annotations))
 
 
 def _class_folders(root: str, split: str | None) -> Dataset:
@@ -230,7 +238,8 @@ def _class_folders(root: str, split: str | None) -> Dataset:
     samples = [_foldered(file, os.path.relpath(folder, root)) for file in inside]
     outside = len(found) - len(inside)
     warnings = (f"{outside} files beside the class folders are left out",) if outside else ()
-    return _dataset(samples, f"class folders in '{printable(folder)}'", warnings)
+    split = split_called(own_name(folder)) or ""
+    return _dataset(samples, f"class folders in '{printable(folder)}'", warnings, split=split)
 
 
 def _foldered(file: InputPath, below: str) -> Sample:
@@ -238,7 +247,9 @@ def _foldered(file: InputPath, below: str) -> Sample:
     return Sample(file.path, name, clean_label(file.name.split(os.sep, 1)[0]))
 
 
-def _dataset(samples: Iterable[Sample], layout: str, warnings: tuple[str, ...] = ()) -> Dataset:
+def _dataset(
+    samples: Iterable[Sample], layout: str, warnings: tuple[str, ...] = (), *, split: str
+) -> Dataset:
     """Leave out repeated rows, give every class one spelling, and put the classes in order."""
     kept: dict[str, Sample] = {}
     spelling: dict[str, str] = {}
@@ -257,6 +268,7 @@ def _dataset(samples: Iterable[Sample], layout: str, warnings: tuple[str, ...] =
         samples=tuple(kept.values()),
         classes=tuple(sorted({s.label for s in kept.values()}, key=int if indexed else _order)),
         layout=layout,
+        split=split_called(split) or split,
         indexed=indexed,
         num_duplicates=num_rows - len(kept),
         warnings=warnings,

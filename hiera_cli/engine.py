@@ -70,6 +70,7 @@ def run(
     loader: LoaderOptions,
     wanted: Wanted,
     clips: bool = False,
+    pad: bool = False,
 ) -> Iterator[Result]:
     """Run a model over videos.
 
@@ -79,11 +80,13 @@ def run(
         loader: how videos become batches.
         wanted: which outputs are needed.
         clips: whether to yield a `ClipResult` for every clip as well.
+        pad: fill the last batch up, so that all have one size: matrix products round otherwise
+            at other sizes, and a run that was interrupted should give the same numbers.
 
     Yields:
         for each video in input order its `ClipResult`s, then a `VideoResult` or `VideoFailure`.
     """
-    runner = _Runner(backend, wanted)
+    runner = _Runner(backend, wanted, min_views=loader.batch_size if pad else 0)
     merger = _Merger(loader.protocol.num_crops)
     for batch in load_batches(_remember(inputs, merger), loader):
         for result in merger.add(batch, runner.forward(batch.pixels)):
@@ -100,15 +103,19 @@ def _remember(inputs: Iterable[InputPath], merger: "_Merger") -> Iterator[InputP
 class _Runner:
     """Runs batches, in smaller pieces once the device ran out of memory."""
 
-    def __init__(self, backend: Backend, wanted: Wanted) -> None:
+    def __init__(self, backend: Backend, wanted: Wanted, *, min_views: int = 0) -> None:
         self._backend = backend
         self._wanted = wanted
+        self._min_views = min_views
         self._max_views: int | None = None
 
     def forward(self, pixels: torch.Tensor) -> ModelOutput:
         """Pixels (B, 3, T, H, W) or (B, 3, H, W) -> outputs of all B views."""
         if len(pixels) == 0:
             return ModelOutput(None, None)
+        missing = max(0, self._min_views - len(pixels))
+        if missing:  # the merger takes as many outputs as there are slots
+            pixels = torch.cat([pixels, pixels[-1:].expand(missing, *pixels.shape[1:])])
         outputs: list[ModelOutput] = []
         done = 0
         while done < len(pixels):

@@ -20,7 +20,7 @@ class EngineOptions:
         hop: seconds from window to window (`dense` only).
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
         dtype: `auto`, `float32`, `bfloat16` or `float16`.
-        backend: `torch`, `compile`, `onnx`, `openvino` or `auto`.
+        backend: `torch`, `compile`, `onnx`, `openvino`, `openvino-int8` or `auto`.
         batch_size: views in a batch, or `auto`.
         workers: videos decoded at the same time, or `auto`.
         threads: CPU threads of the model; None for PyTorch's default.
@@ -51,6 +51,46 @@ class EngineOptions:
     timeout: float = 600.0
     isolate: bool | None = None
     square_pixels: bool = False
+
+
+@dataclass(frozen=True)
+class FeatureOptions:
+    """Which features are taken, and how a row is named.
+
+    Attributes:
+        layer: `stage1` to `stage4`, or `final`: pooled and normalised, what the head sees.
+        pool: `mean`, `max` or `none` (all tokens, in T, H, W order).
+        feature_dtype: `float32` or `float16`.
+        scores: class probabilities as well.
+        fps: frames a second that an image model looks at; None for one.
+        absolute_paths: name videos by absolute path, not relative to the folder given.
+    """
+
+    layer: str = "final"
+    pool: str = "mean"
+    feature_dtype: str = "float32"
+    scores: bool = False
+    fps: float | None = None
+    absolute_paths: bool = False
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """How a table is written next to what is there already.
+
+    Attributes:
+        on_existing: `resume`, `overwrite` or `error`.
+        retry_failed: try the videos again that failed in an earlier run.
+        rows_per_shard: rows in each file when the output is a folder; None for 100,000.
+        shard: `I/N`, the I-th of N shares of the videos, or `auto` (SLURM array, torchrun).
+        devices: several devices that share the work, as `0,1`; None for `device`.
+    """
+
+    on_existing: str = "resume"
+    retry_failed: bool = False
+    rows_per_shard: int | None = None
+    shard: str | None = None
+    devices: str | None = None
 
 
 @dataclass(frozen=True)

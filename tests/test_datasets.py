@@ -213,3 +213,12 @@ def test_class_folder_with_a_hostile_name_is_safe_to_print(tmp_path: Path) -> No
     assert dataset.classes == ("caf\\xe9\\x1b[2J",)
     assert dataset.samples[0].path
     assert os.path.exists(dataset.samples[0].path)
+
+
+def test_the_split_is_known_where_a_name_tells_it(kinetics: Path, tmp_path: Path) -> None:
+    touch(tmp_path, "folders/validation/a/1.mp4", "plain/a/1.mp4")
+    (tmp_path / "kinetics400_val_list_videos.txt").write_text("a.mp4 1\n")
+    assert read_dataset(str(kinetics), split="validate").split == "val"
+    assert read_dataset(str(tmp_path / "kinetics400_val_list_videos.txt")).split == "val"
+    assert read_dataset(str(tmp_path / "folders")).split == "val"
+    assert read_dataset(str(tmp_path / "plain")).split == ""

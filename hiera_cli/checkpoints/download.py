@@ -29,6 +29,12 @@ def cached_checkpoint(
     return found or (path if path.is_file() else None)
 
 
+def source_url(checkpoint: Checkpoint) -> str:
+    """Where the `.pth` comes from; $HIERA_CHECKPOINT_URL names a mirror."""
+    base = os.environ.get("HIERA_CHECKPOINT_URL") or CHECKPOINT_URL
+    return f"{base.rstrip('/')}/{checkpoint.filename}"
+
+
 def expected_sha256(checkpoint: Checkpoint, path: Path) -> str | None:
     """The SHA-256 that a cached file must have, where anybody stated or noted it."""
     if path.suffix == ".safetensors":
@@ -73,10 +79,8 @@ def fetch_checkpoint(
     except WeightsError as error:
         hub_reason = error.message
     path = _pickle_path(checkpoint, cache_dir)
-    base = os.environ.get("HIERA_CHECKPOINT_URL") or CHECKPOINT_URL
-    url = f"{base.rstrip('/')}/{checkpoint.filename}"
     try:
-        download_file(url, path, sha256=checkpoint.sha256, progress=progress)
+        download_file(source_url(checkpoint), path, sha256=checkpoint.sha256, progress=progress)
     except WeightsError as error:
         reason = f"and could not be downloaded: {hub_reason}; {error.message}"
         raise _unavailable(checkpoint, cache_dir, reason) from error

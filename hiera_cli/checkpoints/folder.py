@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hiera_cli.checkpoints.file import WEIGHT_SUFFIXES
 from hiera_cli.checkpoints.labels import labels_from_config, parse_json, read_small_text
 from hiera_cli.errors import OutputError, WeightsError
 from hiera_cli.inputs import printable
@@ -21,6 +20,7 @@ from hiera_cli.zoo import Preprocessing
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
+WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import logging
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hiera_cli.checkpoints.transfer import Progress, file_sha256
 from hiera_cli.errors import WeightsError
 
 WEIGHTS_NAME = "model.safetensors"
-METADATA_SECONDS = 8.0
+METADATA_SECONDS = 5.0
 
 
 def is_offline() -> bool:
@@ -41,27 +42,47 @@ def fetch_from_hub(
     Raises:
         WeightsError: not there, not reachable, or damaged on the way (deleted then).
     """
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its failures become ours
+    bar = _reporting_bar(f"{repository}/{WEIGHTS_NAME}", progress)
     try:
-        path = Path(
-            hf_hub_download(
-                repository,
-                WEIGHTS_NAME,
-                cache_dir=cache_dir,
-                etag_timeout=METADATA_SECONDS,
-                tqdm_class=_reporting_bar(f"{repository}/{WEIGHTS_NAME}", progress),
+        with _quiet_client():
+            # asked first, because hf_hub_download tries for half a minute without a network
+            get_hf_file_metadata(hf_hub_url(repository, WEIGHTS_NAME), timeout=METADATA_SECONDS)
+            path = Path(
+                hf_hub_download(
+                    repository,
+                    WEIGHTS_NAME,
+                    cache_dir=cache_dir,
+                    etag_timeout=METADATA_SECONDS,
+                    tqdm_class=bar,
+                )
             )
-        )
     except Exception as error:  # its HTTP library, and so its errors, differ by version
         raise WeightsError(f"{repository}: {_reason(error)}") from error
+    _check_sha256(path, repository)
+    return path
+
+
+@contextmanager
+def _quiet_client() -> Iterator[None]:
+    """Keep the client's own warnings off the terminal: what fails becomes our error."""
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _check_sha256(path: Path, repository: str) -> None:
+    """Delete a download that is not what the Hub says it is."""
     expected = hub_sha256(path)
     if expected is not None and file_sha256(path) != expected:
-        os.unlink(path.resolve())  # noqa: PTH108
-        path.unlink()
+        path.resolve().unlink()
+        path.unlink(missing_ok=True)
         raise WeightsError(f"{repository}: the download does not have the SHA-256 it should have")
-    return path
 
 
 def hub_sha256(path: Path) -> str | None:
@@ -78,6 +99,9 @@ def _reason(error: Exception) -> str:
         "RemoteEntryNotFoundError": f"no {WEIGHTS_NAME} there",
         "EntryNotFoundError": f"no {WEIGHTS_NAME} there",
         "LocalEntryNotFoundError": "the Hub cannot be reached",
+        "ConnectError": "the Hub cannot be reached",
+        "ConnectTimeout": "the Hub does not answer",
+        "ReadTimeout": "the Hub does not answer",
         "OfflineModeIsEnabled": "offline mode is on",
     }
     lines = str(error).strip().splitlines() or [type(error).__name__]

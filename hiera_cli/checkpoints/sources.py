@@ -1,11 +1,17 @@
 """What a model's name stands for: a zoo entry, a folder or a file, with its config and labels."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from hiera_cli.checkpoints.file import WEIGHT_SUFFIXES, WeightsFile, open_weights
+from hiera_cli.checkpoints.file import WeightsFile, open_weights
 from hiera_cli.checkpoints.fit import infer_config, recognise, with_classes
-from hiera_cli.checkpoints.folder import CONFIG_NAME, find_weights, read_folder_config
+from hiera_cli.checkpoints.folder import (
+    CONFIG_NAME,
+    WEIGHT_SUFFIXES,
+    find_weights,
+    read_folder_config,
+)
 from hiera_cli.checkpoints.labels import known_labels, numbered_labels
 from hiera_cli.errors import UsageError, WeightsError
 from hiera_cli.model.config import HieraConfig
@@ -65,9 +71,9 @@ def local_source(name: str, weights: Path | None) -> Source:
         WeightsError: it is there but not usable, or looks like a path and is not there.
     """
     path = bundled_folder() if name == BUNDLED_MODEL else Path(name)
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - unlike Path, never raises for a strange name
         return _folder_source(path, weights)
-    if path.exists():
+    if os.path.exists(path):  # noqa: PTH110
         if weights is not None:
             raise UsageError(f"two weights files given: {name} and {weights}")
         return _file_source(path)

@@ -28,6 +28,7 @@ Progress = Callable[[str, int, int | None], None]
 TIMEOUT_SECONDS = 10.0
 LOCK_SECONDS = 3600.0
 MAX_IDLE_ATTEMPTS = 3
+PAUSE_SECONDS = 0.5
 _CHUNK_BYTES = 2**20
 
 
@@ -131,7 +132,7 @@ def _receive_all(url: str, partial: Path, *, progress: Progress | None) -> None:
         received, idle = received or grown, 0 if grown else idle + 1
         if not received or idle >= MAX_IDLE_ATTEMPTS:
             raise WeightsError(f"{url}: {reason}")
-        time.sleep(0.5 * 2**idle)
+        time.sleep(PAUSE_SECONDS * 2**idle)
 
 
 class _NetworkError(Exception):

@@ -9,7 +9,21 @@ from typing import Annotated, Any
 
 import typer
 
-from hiera_cli.cli import classify, console, finetune, pretrain, probe
+from hiera_cli import __version__
+from hiera_cli.cli import (
+    benchmark,
+    classify,
+    console,
+    export,
+    extract_features,
+    finetune,
+    merge,
+    models,
+    pretrain,
+    probe,
+    verify,
+)
+from hiera_cli.cli import eval as evaluation
 from hiera_cli.cli.options import flatten
 from hiera_cli.errors import HieraError
 
@@ -25,8 +39,14 @@ app = typer.Typer(
 )
 
 
-def _add(name: str, function: Callable[..., Any], flags: Mapping[str, Any] | None = None) -> None:
-    app.command(name)(_guard(flatten(function, flags)))
+def _add(
+    name: str,
+    function: Callable[..., Any],
+    flags: Mapping[str, Any] | None = None,
+    *,
+    group: typer.Typer = app,
+) -> None:
+    group.command(name)(_guard(flatten(function, flags)))
 
 
 def _guard(command: Callable[..., int | None]) -> Callable[..., None]:
@@ -75,9 +95,7 @@ def _interrupt(_signal: int, _frame: Any) -> None:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        sys.stdout.write(f"hiera {version('hiera-cli')}\n")
+        sys.stdout.write(f"hiera {__version__}\n")
         raise typer.Exit
 
 
@@ -95,6 +113,19 @@ _add("classify", classify.classify, classify.FLAGS)
 _add("finetune", finetune.finetune, finetune.FLAGS)
 _add("pretrain", pretrain.pretrain, pretrain.FLAGS)
 _add("probe", probe.probe, probe.FLAGS)
+_add("benchmark", benchmark.benchmark, benchmark.FLAGS)
+_add("export", export.export, export.FLAGS)
+_add("extract-features", extract_features.extract_features, extract_features.FLAGS)
+_add("merge", merge.merge, merge.FLAGS)
+_add("verify", verify.verify, verify.FLAGS)
+
+models_app = typer.Typer(no_args_is_help=True)
+app.add_typer(models_app, name="models", help="List, show, download and verify models.")
+_add("list", models.list_models, group=models_app)
+_add("show", models.show, models.FLAGS, group=models_app)
+_add("download", models.download, models.FLAGS, group=models_app)
+_add("verify", models.verify, models.FLAGS, group=models_app)
+_add("eval", evaluation.evaluate, evaluation.FLAGS)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from hiera_cli.errors import Failure, HieraError
@@ -43,12 +43,51 @@ def set_up_logging(*, quiet: bool, verbose: bool) -> None:
     logger.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO)
 
 
-def progress(items: Iterable[Item], *, total: int | None, unit: str, quiet: bool) -> Iterator[Item]:
-    """The items, with a progress bar on stderr while they come, if stderr is a terminal."""
+def progress(
+    items: Iterable[Item],
+    *,
+    total: int | None,
+    unit: str,
+    quiet: bool,
+    note: Callable[[], str] | None = None,
+) -> Iterator[Item]:
+    """The items, with a progress bar on stderr while they come, if stderr is a terminal.
+
+    Args:
+        items: what is passed on.
+        total: how many will come, if that is known.
+        unit: what one of them is called.
+        quiet: show nothing.
+        note: what the bar says besides, asked again when an item was dealt with.
+    """
     if quiet or not sys.stderr.isatty():
         yield from items
         return
     from tqdm import tqdm
 
-    bar: Any = tqdm(items, total=total, unit=f" {unit}", dynamic_ncols=True, leave=False)
-    yield from bar
+    with tqdm(total=total, unit=f" {unit}", dynamic_ncols=True, leave=False) as bar:
+        for item in items:
+            yield item
+            if note is not None:
+                bar.set_postfix_str(note(), refresh=False)
+            bar.update()
+
+
+def byte_progress(*, quiet: bool) -> Callable[[str, int, int | None], None] | None:
+    """A bar on stderr for bytes that arrive, if stderr is a terminal; None where it is not."""
+    if quiet or not sys.stderr.isatty():
+        return None
+    from tqdm import tqdm
+
+    bars: dict[str, Any] = {}
+
+    def show(name: str, done: int, total: int | None) -> None:
+        if name not in bars:
+            bars[name] = tqdm(desc=printable(name), unit="B", unit_scale=True, leave=False)
+        bar = bars[name]
+        bar.total = total
+        bar.update(done - bar.n)
+        if done == total:
+            bar.close()
+
+    return show

@@ -102,7 +102,7 @@ class Encoder(nn.Module):
 
         M may be any number of mask units: those that a mask left.
         """
-        if self.training or not _runs_in_pieces(tokens):
+        if self.training or self.num_local_blocks == 0 or not _runs_in_pieces(tokens):
             return self._run(tokens, 0, len(self.blocks))
         return self._run_in_pieces(tokens)
 
@@ -133,7 +133,8 @@ class Encoder(nn.Module):
         stop = len(self.blocks)
         if local == stop:
             return ends
-        return ends[:-1] + _in_pieces(partial(self._run, start=local, stop=stop), ends[-1])
+        kept = ends if local - 1 in self.stage_ends else ends[:-1]
+        return kept + _in_pieces(partial(self._run, start=local, stop=stop), ends[-1])
 
     def forward_stages(self, x: Tensor) -> list[Tensor]:
         """The feature map at the end of each stage, in true order.

@@ -9,9 +9,9 @@ The files, each importing only those before it: `place` (names and lock of an ou
 from hiera_cli.tables.columns import Column
 from hiera_cli.tables.merge import merge_tables
 from hiera_cli.tables.place import Output, lock_output, parse_output
-from hiera_cli.tables.reading import count_rows, read_metadata, read_rows, table_files
+from hiera_cli.tables.reading import count_rows, read_metadata, read_rows, table_files, take_rows
 from hiera_cli.tables.settings import OnExisting
-from hiera_cli.tables.table import Table, TableWriter, begin_table
+from hiera_cli.tables.table import Table, TableWriter, begin_table, finished_keys
 
 __all__ = [
     "Column",
@@ -21,10 +21,12 @@ __all__ = [
     "TableWriter",
     "begin_table",
     "count_rows",
+    "finished_keys",
     "lock_output",
     "merge_tables",
     "parse_output",
     "read_metadata",
     "read_rows",
     "table_files",
+    "take_rows",
 ]

@@ -17,6 +17,7 @@ from hiera_cli.tables.reading import (
     read_pieces,
     read_schema,
     sorted_runs,
+    table_files,
 )
 from hiera_cli.tables.settings import comparable, differences
 from hiera_cli.tables.shards import DEFAULT_ROWS_PER_SHARD, ShardWriter, new_shard_folder, publish
@@ -94,5 +95,6 @@ def _open_failures(paths: Sequence[Path], finished: set[str]) -> dict[str, Failu
     """The failures of all parts that no other part made good."""
     found: dict[str, Failure] = {}
     for path in paths:
-        found |= read_failures(path.with_name(path.name + ".errors.jsonl"))
+        for table in {path, *table_files(path)}:
+            found |= read_failures(table.with_name(table.name + ".errors.jsonl"))
     return {key: failure for key, failure in found.items() if key not in finished}

@@ -119,6 +119,24 @@ def read_rows(
                 yield {name: to_numpy(batch.column(name)) for name in batch.schema.names}
 
 
+def take_rows(path: Path, row_indices: Sequence[int]) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    """Rows by their position in a table, in ascending order, each as arrays of one row.
+
+    Only the row groups that hold one of them are read.
+    """
+    wanted, start = sorted(row_indices), 0
+    for file in table_files(path):
+        with pq.ParquetFile(file) as table:
+            for group in range(table.num_row_groups):
+                end = start + table.metadata.row_group(group).num_rows
+                here = [index - start for index in wanted if start <= index < end]
+                if here:
+                    rows = table.read_row_group(group).take(here).combine_chunks()
+                    for batch in rows.to_batches(max_chunksize=1):
+                        yield {name: to_numpy(batch.column(name)) for name in batch.schema.names}
+                start = end
+
+
 def read_pieces(files: Iterable[Path], source: int) -> Iterator[Piece]:
     """The rows of files, cut where the key changes."""
     for file in files:

@@ -10,9 +10,10 @@ from hiera_cli.errors import UsageError
 from hiera_cli.tables.place import Output
 from hiera_cli.tables.reading import read_metadata, read_schema
 
+MAX_SHOWN = 80
 OnExisting = Literal["resume", "overwrite", "error"]
 _PACKAGES = ("hiera-cli", "torch", "av", "pyarrow")
-_UNCOMPARED = ("versions", "roots")  # may differ between runs that continue each other
+_UNCOMPARED = ("versions", "roots", "notes")  # may differ between runs that continue each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,13 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             found += differences(before, after, f"{prefix}{key}.")
         elif before != after:
-            found.append(f"{prefix}{key} was {json.dumps(before)}, now {json.dumps(after)}")
+            found.append(f"{prefix}{key} was {_short(before)}, now {_short(after)}")
     return found
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
 
 
 def refuse_differences(output: Output, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

@@ -165,12 +165,19 @@ def _journal_pieces(
             yield from cut_by_key(pa.ipc.read_record_batch(block.read(), schema), source=0)
 
 
+def finished_keys(output: Output) -> set[str]:
+    """Keys of the items that an output and the unfinished work beside it hold."""
+    finished = set(read_journals(output.partial))
+    return finished.union(*(read_keys(file) for file in output.files))
+
+
 def begin_table(
     output: Output,
     columns: Sequence[Column],
     *,
     settings: Mapping[str, Any],
     roots: Sequence[str] = (),
+    notes: Mapping[str, Any] | None = None,
     on_existing: OnExisting = "resume",
     rows_per_shard: int | None = None,
 ) -> Table:
@@ -181,6 +188,7 @@ def begin_table(
         columns: its columns; the first one, of strings, is the key.
         settings: what its rows are made with, as JSON; work with other settings is not mixed in.
         roots: folders that the keys are relative to, for whoever looks for the files later.
+        notes: more for the metadata, as JSON, that may differ between runs.
         on_existing: what to do with an output or unfinished work that is there already.
         rows_per_shard: the size of the files of a folder.
 
@@ -203,13 +211,16 @@ def begin_table(
         all_roots = sorted({*before.roots, *roots})
         state = {"settings": own, "roots": all_roots, "replaces": before.replaces}
         write_file(output.settings, json.dumps(state, indent=1))
-        finished = set(read_journals(output.partial))
-        if not before.replaces:
-            finished |= {key for file in output.files for key in read_keys(file)}
+        finished = finished_keys(output) if not before.replaces else read_journals(output.partial)
         return Table(
             output=output,
             columns=tuple(columns),
-            metadata={**own, "versions": package_versions(), "roots": all_roots},
+            metadata={
+                **own,
+                "versions": package_versions(),
+                "roots": all_roots,
+                "notes": dict(notes or {}),
+            },
             finished=frozenset(finished),
             failures=read_failures(output.errors),
             replaces=before.replaces,

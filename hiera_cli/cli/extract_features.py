@@ -1,0 +1,137 @@
+"""`hiera extract-features`: a Parquet table with a row for every clip."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import typer
+
+from hiera_cli.cli import console
+from hiera_cli.cli.options import Inputs, TalkOptions
+from hiera_cli.errors import Failure, NoInputError, UsageError
+from hiera_cli.inputs import InputPath, expand_inputs
+from hiera_cli.options import EngineOptions, FeatureOptions, TableOptions
+
+
+def _flag(*names: str, help: str, panel: str = "Features", **rest: Any) -> Any:  # noqa: A002
+    return typer.Option(*names, help=help, rich_help_panel=panel, **rest)
+
+
+_TABLE = "Table"
+
+FLAGS = {
+    "out": _flag("-o", "--out", help="A .parquet file, or a folder for shards.", panel=_TABLE),
+    "on_existing": _flag("--on-existing", help="resume, overwrite or error.", panel=_TABLE),
+    "retry_failed": _flag("--retry-failed", help="Try failed videos again.", panel=_TABLE),
+    "rows_per_shard": _flag("--rows-per-shard", help="Rows a file of the folder.", panel=_TABLE),
+    "shard": _flag("--shard", help="I/N: this share of the videos; or auto.", panel=_TABLE),
+    "absolute_paths": _flag("--absolute-paths", help="Name videos by full path.", panel=_TABLE),
+    "devices": _flag("--devices", help="Several GPUs at once, as 0,1.", panel="Machine"),
+    "layer": _flag("--layer", help="stage1, stage2, stage3, stage4 or final."),
+    "pool": _flag("--pool", help="mean, max or none (all tokens)."),
+    "feature_dtype": _flag("--feature-dtype", help="float32 or float16."),
+    "scores": _flag("--scores", help="Class probabilities as well."),
+    "fps": _flag("--fps", help="Frames a second, for image models. [default: 1]"),
+    "dry_run": _flag("--dry-run", help="Say what it would take, and stop.", panel="Output"),
+}
+
+
+def extract_features(
+    inputs: Inputs,
+    engine: EngineOptions,
+    features: FeatureOptions,
+    table: TableOptions,
+    talk: TalkOptions,
+    out: str | None = None,
+    dry_run: bool = False,
+    format: str | None = None,  # noqa: A002 - the flag's name
+) -> int:
+    """Extract a feature vector for every clip of every video into a Parquet table.
+
+    Killed at any moment and run again, it goes on where it was.
+    """
+    if out is None:
+        raise UsageError("extract-features needs --out", hint="add --out features.parquet")
+    files = list(expand_inputs(inputs, stdin=sys.stdin))
+    if not files:
+        raise NoInputError("no video found", hint="name files or a folder that holds some")
+    if dry_run:
+        return _estimate(files, out, engine, features, table, format)
+    return _write(files, out, engine, features, table, talk)
+
+
+def _write(
+    files: Sequence[InputPath],
+    out: str,
+    engine: EngineOptions,
+    features: FeatureOptions,
+    table: TableOptions,
+    talk: TalkOptions,
+) -> int:
+    from hiera_cli.tasks.feature_table import Started, plan_output, write_features
+    from hiera_cli.tasks.feature_writer import VideoFeatures
+
+    records = write_features(files, out, features=features, options=engine, table=table)
+    started = next(records)
+    assert isinstance(started, Started)
+    num_good, num_failed, num_clips = started.num_finished, 0, 0
+    if started.num_finished and not talk.quiet:
+        console.say(f"{started.num_finished} of {started.num_videos} videos are finished already")
+    total = started.num_videos - started.num_finished
+    for record in console.progress(records, total=total, unit="videos", quiet=talk.quiet):
+        if isinstance(record, Failure):
+            num_failed += 1
+            console.show_failure(record)
+        elif isinstance(record, VideoFeatures):
+            num_good += 1
+            num_clips += record.num_clips
+    output = plan_output(out, table)
+    if not talk.quiet:
+        console.say(f"{num_clips} rows added; {num_good} videos are in {output.path}")
+        if num_failed:
+            console.say(f"{num_failed} failed: see {output.errors}")
+    if not num_failed:
+        return 0
+    return 3 if num_good else 4
+
+
+def _estimate(
+    files: Sequence[InputPath],
+    out: str,
+    engine: EngineOptions,
+    features: FeatureOptions,
+    table: TableOptions,
+    form: str | None,
+) -> int:
+    from hiera_cli.tasks.estimate import estimate_features
+
+    found = estimate_features(files, out, features=features, options=engine, table=table)
+    if form in ("json", "jsonl"):
+        sys.stdout.write(json.dumps(asdict(found)) + "\n")
+        return 0
+    lines = (
+        f"videos        {found.num_videos}"
+        f" ({found.num_finished} finished, {found.num_unreadable} not readable)",
+        f"clips         {found.num_clips}",
+        f"output        {_size(found.output_bytes)} before compression",
+        f"speed         {found.clips_per_second:.2f} clips a second",
+        f"time          {_duration(found.seconds)}",
+    )
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+def _size(num_bytes: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if num_bytes < 1000:
+            return f"{num_bytes:.3g} {unit}"
+        num_bytes /= 1000
+    return f"{num_bytes:.3g} TB"

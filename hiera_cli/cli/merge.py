@@ -1,0 +1,36 @@
+"""`hiera merge`: the tables of several runs as one."""
+
+import typer
+
+from hiera_cli.cli import console
+from hiera_cli.cli.options import TalkOptions
+from hiera_cli.errors import UsageError
+
+FLAGS = {
+    "parts": typer.Argument(metavar="PARTS...", help="Parquet tables, or folders of shards."),
+    "out": typer.Option("-o", "--out", help="A .parquet file, or a folder for shards."),
+    "on_existing": typer.Option("--on-existing", help="error or overwrite."),
+    "rows_per_shard": typer.Option("--rows-per-shard", help="Rows a file of the folder."),
+}
+
+
+def merge(
+    parts: list[str],
+    talk: TalkOptions,
+    out: str | None = None,
+    on_existing: str = "error",
+    rows_per_shard: int | None = None,
+) -> int:
+    """Merge tables of features (or of predictions) that were made with the same settings."""
+    if out is None:
+        raise UsageError("merge needs --out", hint="add --out features.parquet")
+    if on_existing not in ("error", "overwrite"):
+        raise UsageError(f"--on-existing is '{on_existing}'", hint="use error or overwrite")
+    from hiera_cli.tables import merge_tables
+
+    num_rows = merge_tables(
+        parts, out, overwrite=on_existing == "overwrite", rows_per_shard=rows_per_shard
+    )
+    if not talk.quiet:
+        console.say(f"{num_rows} rows are in {out}")
+    return 0
