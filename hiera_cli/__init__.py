@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from hiera_cli.tasks.probe import probe
     from hiera_cli.weights import load_model
 
+__version__ = "0.1.0"
+
 _HOMES = {
     "Classification": "tasks.classify",
     "EngineOptions": "options",

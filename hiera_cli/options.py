@@ -20,7 +20,7 @@ class EngineOptions:
         hop: seconds from window to window (`dense` only).
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
         dtype: `auto`, `float32`, `bfloat16` or `float16`.
-        backend: `torch`, `compile`, `onnx`, `openvino` or `auto`.
+        backend: `torch`, `compile`, `onnx`, `openvino`, `openvino-int8` or `auto`.
         batch_size: views in a batch, or `auto`.
         workers: videos decoded at the same time, or `auto`.
         threads: CPU threads of the model; None for PyTorch's default.

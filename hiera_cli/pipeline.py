@@ -52,8 +52,7 @@ def open_engine(
         UsageError: an option that cannot mean anything.
         WeightsError: the model or its weights are not available or do not fit.
     """
-    if options.threads is not None:
-        torch.set_num_threads(positive("--threads", options.threads))
+    set_threads(options.threads)
     plan_protocol(options, Preprocessing(), protocol)  # refuse bad numbers before loading weights
     loaded = open_model(
         options.model,
@@ -63,8 +62,24 @@ def open_engine(
         cache_dir=options.cache_dir,
         need_head=need_head,
     )
-    backend = make_backend(loaded, name=options.backend, device=options.device, dtype=options.dtype)
+    backend = make_backend(
+        loaded,
+        name=options.backend,
+        device=options.device,
+        dtype=options.dtype,
+        cache_dir=options.cache_dir,
+    )
     return Engine(loaded, backend, loader_options(options, loaded.preprocessing, protocol))
+
+
+def set_threads(num: int | None) -> None:
+    """Let the model use that many CPU threads; None leaves PyTorch's choice.
+
+    Raises:
+        UsageError: fewer than one.
+    """
+    if num is not None:
+        torch.set_num_threads(positive("--threads", num))
 
 
 def plan_protocol(options: EngineOptions, preprocessing: Preprocessing, default: str) -> Protocol:

@@ -9,9 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+from hiera_cli import __version__
 from hiera_cli.cli import (
+    benchmark,
     classify,
     console,
+    export,
     extract_features,
     finetune,
     merge,
@@ -92,9 +95,7 @@ def _interrupt(_signal: int, _frame: Any) -> None:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        sys.stdout.write(f"hiera {version('hiera-cli')}\n")
+        sys.stdout.write(f"hiera {__version__}\n")
         raise typer.Exit
 
 
@@ -112,6 +113,8 @@ _add("classify", classify.classify, classify.FLAGS)
 _add("finetune", finetune.finetune, finetune.FLAGS)
 _add("pretrain", pretrain.pretrain, pretrain.FLAGS)
 _add("probe", probe.probe, probe.FLAGS)
+_add("benchmark", benchmark.benchmark, benchmark.FLAGS)
+_add("export", export.export, export.FLAGS)
 _add("extract-features", extract_features.extract_features, extract_features.FLAGS)
 _add("merge", merge.merge, merge.FLAGS)
 _add("verify", verify.verify, verify.FLAGS)
