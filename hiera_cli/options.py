@@ -1,8 +1,12 @@
 """What commands can be told: plain values with their defaults, checked where they are used."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, TypeVar
 
+from hiera_cli.errors import UsageError
+
+Options = TypeVar("Options")
 SamplingName = Literal["stride", "segments"]
 
 
@@ -116,3 +120,16 @@ class ProbeOptions:
     max_pixels: int = 8192 * 4320
     timeout: float = 600.0
     isolate: bool | None = None
+
+
+def with_changes(options: Options, changes: Mapping[str, Any]) -> Options:
+    """The options with some fields changed by name.
+
+    Raises:
+        UsageError: there is no option of that name.
+    """
+    known = [field.name for field in fields(options)]  # type: ignore[arg-type]
+    for name in changes:
+        if name not in known:
+            raise UsageError(f"unknown option '{name}'", hint=f"there are {', '.join(known)}")
+    return replace(options, **changes)  # type: ignore[type-var]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from hiera_cli.backend import Backend, Wanted, make_backend
+from hiera_cli.checkpoints.transfer import Progress
 from hiera_cli.engine import Result, run
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import InputPath
@@ -39,7 +40,11 @@ class Engine:
 
 
 def open_engine(
-    options: EngineOptions, *, protocol: str = "balanced", need_head: bool = True
+    options: EngineOptions,
+    *,
+    protocol: str = "balanced",
+    need_head: bool = True,
+    progress: Progress | None = None,
 ) -> Engine:
     """Load the model that the options name and get it ready.
 
@@ -47,6 +52,7 @@ def open_engine(
         options: the user's choices.
         protocol: the protocol to use where the options name none.
         need_head: whether class scores are needed; MAE-only weights are refused then.
+        progress: told how many bytes of how many a download has brought.
 
     Raises:
         UsageError: an option that cannot mean anything.
@@ -61,6 +67,7 @@ def open_engine(
         offline=options.offline,
         cache_dir=options.cache_dir,
         need_head=need_head,
+        progress=progress,
     )
     backend = make_backend(
         loaded,
