@@ -7,7 +7,8 @@ import hiera_cli
 
 PUBLIC = {
     "Classification", "ClipFeature", "EngineOptions", "Failure", "Hiera", "HieraConfig",
-    "HieraError", "MaskedAutoencoder", "Prediction", "ProbeRecord", "classify", "extract_features", "load_model",
+    "HieraError", "MaskedAutoencoder", "Prediction", "ProbeRecord", "classify",
+    "extract_features", "load_model",
     "probe",
 }  # fmt: skip
 
