@@ -32,8 +32,8 @@ def classify(inputs: Inputs, engine: EngineOptions, output: OutputOptions, top_k
     results = RecordWriter(output, layout)
     bar = console.byte_progress(quiet=output.quiet)
     ready = open_engine(engine, protocol=DEFAULT_PROTOCOL, progress=bar)
+    records = classify_files(files, ready, top_k=top_k)
     with results as writer:
-        records = classify_files(files, ready, top_k=top_k)
         for record in console.progress(
             records, total=len(files), unit="videos", quiet=output.quiet
         ):

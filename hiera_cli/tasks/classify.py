@@ -88,6 +88,12 @@ def classify_files(
     """As `classify`, on files that were already expanded and an engine that is open."""
     if top_k < 1:
         raise UsageError(f"--top-k must be at least 1, not {top_k}")
+    return _classifications(files, engine, top_k)
+
+
+def _classifications(
+    files: Iterable[InputPath], engine: Engine, top_k: int
+) -> Iterator[Classification | Failure]:
     for result in engine.run(files, Wanted(scores=True)):
         if isinstance(result, VideoFailure):
             yield replace(result.failure, path=result.input.path)
