@@ -1,8 +1,8 @@
 """What runs a batch: pixels in, scores and features out.
 
 Every backend takes raw pixels (0 to 255); normalisation is part of the module that it runs, so
-exported models contain it. This file holds PyTorch, eager and compiled; ONNX Runtime and OpenVINO
-live in `extras/` behind the same small protocol.
+exported models contain it. This file holds PyTorch, eager and compiled, and what runs an export;
+ONNX Runtime and OpenVINO themselves live in `extras/`.
 """
 
 import logging
@@ -13,7 +13,17 @@ from typing import Literal, Protocol, cast
 import torch
 from torch import nn
 
+from hiera_cli.compiled import CompiledForward
 from hiera_cli.errors import UsageError
+from hiera_cli.exports import (
+    RUNNABLE,
+    Forward,
+    export_folder,
+    open_export,
+    read_record,
+    require_packages,
+    verified_exports,
+)
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.weights import LoadedModel
 
@@ -109,18 +119,18 @@ class TorchBackend:
     def __init__(
         self, loaded: LoadedModel, *, device: torch.device, dtype: torch.dtype, compiled: bool
     ) -> None:
-        spec = loaded.preprocessing
-        module = PixelModel(loaded.model, mean=spec.mean, std=spec.std).eval().to(device)
+        self._module = pixel_model(loaded).to(device)
         loaded.model.to(dtype)
-        self._module = module
-        self._forward = torch.compile(module) if compiled else module
+        self._forward = CompiledForward(self._module) if compiled else self._module
         self._device = device
         kind = "compile" if compiled else "torch"
-        self.name = f"{kind} on {device}, {str(dtype).removeprefix('torch.')}"
+        self.name = f"{kind} on {device}, {dtype_name(dtype)}"
 
     @torch.inference_mode()
     def run(self, pixels: torch.Tensor, wanted: Wanted) -> ModelOutput:
         """Pixels (B, 3, T, H, W) or (B, 3, H, W), uint8 or float in 0..255 -> outputs."""
+        if self._device.type == "cuda":
+            pixels = pixels.pin_memory()
         pixels = pixels.to(self._device, non_blocking=True)
         pooled_final = wanted.layer == "final" and wanted.pool == "mean"
         scores = features = None
@@ -132,6 +142,33 @@ class TorchBackend:
         if not pooled_final:
             features = self._module.features_at(pixels, wanted.layer, wanted.pool)
         return ModelOutput(scores, cast(torch.Tensor, features).float().cpu())
+
+
+class ExportedBackend:
+    """A model in another runtime, on the CPU; it gives logits and pooled final features."""
+
+    def __init__(self, forward: Forward, *, name: str) -> None:
+        self._forward = forward
+        self.name = f"{name} on cpu"
+
+    def run(self, pixels: torch.Tensor, wanted: Wanted) -> ModelOutput:
+        """Pixels (B, 3, T, H, W) or (B, 3, H, W), uint8 or float in 0..255 -> outputs.
+
+        Raises:
+            UsageError: features that the export does not contain are wanted.
+        """
+        if wanted.layer not in (None, "final") or wanted.pool != "mean":
+            asked = f"--layer {wanted.layer} --pool {wanted.pool}"
+            raise UsageError(f"{self.name}: exports do not have {asked}", hint="--backend torch")
+        logits, features = (torch.from_numpy(x) for x in self._forward(pixels.float().numpy()))
+        scores = logits.softmax(-1) if wanted.scores else None
+        return ModelOutput(scores, features if wanted.layer == "final" else None)
+
+
+def pixel_model(loaded: LoadedModel) -> PixelModel:
+    """The loaded model with its normalisation in front, in eval mode."""
+    spec = loaded.preprocessing
+    return PixelModel(loaded.model, mean=spec.mean, std=spec.std).eval()
 
 
 def choose_device(name: str) -> torch.device:
@@ -172,22 +209,68 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     return DTYPES[name]
 
 
+def dtype_name(dtype: torch.dtype) -> str:
+    """A dtype as `--dtype` writes it."""
+    return str(dtype).removeprefix("torch.")
+
+
 def make_backend(
-    loaded: LoadedModel, *, name: str = "torch", device: str = "auto", dtype: str = "auto"
+    loaded: LoadedModel,
+    *,
+    name: str = "torch",
+    device: str = "auto",
+    dtype: str = "auto",
+    cache_dir: str | None = None,
 ) -> Backend:
     """The backend of that name for a model.
 
     Args:
         loaded: the model; it is moved to the device and converted.
-        name: `torch` or `compile`.
+        name: `torch`, `compile`, an export (`onnx`, `openvino`, `openvino-int8`), or `auto`: the
+            fastest of PyTorch and the exports that were verified on this machine.
         device: as `--device`.
         dtype: as `--dtype`.
+        cache_dir: where exports are kept.
 
     Raises:
-        UsageError: an unknown backend, device or dtype.
+        UsageError: an unknown backend, device or dtype, or a model that was not exported.
     """
+    if name == "auto":
+        name = _fastest_backend(loaded, device=device, dtype=dtype, cache_dir=cache_dir)
+    if name in RUNNABLE:
+        if device not in ("auto", "cpu") or dtype not in ("auto", "float32"):
+            raise UsageError(f"--backend {name} runs on the CPU, in the precision of the export")
+        return _exported_backend(loaded, name, cache_dir)
     if name not in ("torch", "compile"):
-        raise UsageError(f"unknown backend '{name}'", hint="use torch or compile")
+        known = ", ".join(("auto", "torch", "compile", *RUNNABLE))
+        raise UsageError(f"unknown backend '{name}'", hint=f"use one of {known}")
     place = choose_device(device)
     kind = choose_dtype(dtype, place)
     return TorchBackend(loaded, device=place, dtype=kind, compiled=name == "compile")
+
+
+def _exported_backend(loaded: LoadedModel, name: str, cache_dir: str | None) -> ExportedBackend:
+    variant = RUNNABLE[name]
+    require_packages(variant)
+    folder = export_folder(loaded.weights_sha256, variant, cache_dir=cache_dir)
+    record = read_record(folder)
+    if record is None or record.weights_sha256 != loaded.weights_sha256:
+        flags = f"--format {variant.format}" + (" --int8 --calibrate CLIPS" if variant.int8 else "")
+        raise UsageError(
+            f"{loaded.name} has not been exported for --backend {name}",
+            hint=f"hiera export {loaded.name} {flags}",
+        )
+    return ExportedBackend(open_export(folder, variant), name=name)
+
+
+def _fastest_backend(loaded: LoadedModel, *, device: str, dtype: str, cache_dir: str | None) -> str:
+    """PyTorch, or the verified export that beat it by most when it was timed here."""
+    on_cpu = choose_device(device).type == "cpu" and dtype in ("auto", "float32")
+    records = list(verified_exports(loaded.weights_sha256, cache_dir=cache_dir)) if on_cpu else []
+    gains = {record.variant: record.eager_seconds / record.seconds for record in records}
+    name = max(gains, key=gains.__getitem__, default="torch")
+    if gains.get(name, 0.0) <= 1.0:
+        name = "torch"
+    reason = f"{gains[name]:.2f} times as fast as torch" if name in gains else "nothing faster"
+    logger.info("--backend auto: %s (%s is verified here)", name, reason)
+    return name

@@ -1,8 +1,13 @@
 """What commands can be told: plain values with their defaults, checked where they are used."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
+from hiera_cli.errors import UsageError
+
+Options = TypeVar("Options")
 SamplingName = Literal["stride", "segments"]
 
 
@@ -20,7 +25,7 @@ class EngineOptions:
         hop: seconds from window to window (`dense` only).
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
         dtype: `auto`, `float32`, `bfloat16` or `float16`.
-        backend: `torch`, `compile`, `onnx`, `openvino` or `auto`.
+        backend: `torch`, `compile`, `onnx`, `openvino`, `openvino-int8` or `auto`.
         batch_size: views in a batch, or `auto`.
         workers: videos decoded at the same time, or `auto`.
         threads: CPU threads of the model; None for PyTorch's default.
@@ -116,3 +121,55 @@ class ProbeOptions:
     max_pixels: int = 8192 * 4320
     timeout: float = 600.0
     isolate: bool | None = None
+
+
+@dataclass(frozen=True)
+class SynthOptions:
+    """Which videos of camera movements are rendered.
+
+    Attributes:
+        out: folder; a class folder is made in it for each movement.
+        num: number of videos, spread evenly over the classes.
+        seed: of all randomness; the same seed gives the same frames, whatever `workers` is.
+        workers: processes that render at the same time.
+        width, height: of the videos in pixels, even numbers.
+        source: real videos to move a virtual camera in; None: made-up places.
+        still: film single frames of the real videos, not the playing videos.
+    """
+
+    out: Path
+    num: int = 2000
+    seed: int = 0
+    workers: int = 1
+    width: int = 120
+    height: int = 80
+    source: list[str] | None = None
+    still: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that render nothing.
+
+        Raises:
+            UsageError: a value out of range.
+        """
+        if self.num < 1 or self.workers < 1 or self.seed < 0:
+            raise UsageError("--num and --workers must be at least 1, --seed not negative")
+        if min(self.width, self.height) < 32 or self.width % 2 or self.height % 2:
+            raise UsageError(
+                f"--width and --height must be even and at least 32, not {self.width}×{self.height}"
+            )
+        if self.still and not self.source:
+            raise UsageError("--still freezes real video", hint="name one with --source")
+
+
+def with_changes(options: Options, changes: Mapping[str, Any]) -> Options:
+    """The options with some fields changed by name.
+
+    Raises:
+        UsageError: there is no option of that name.
+    """
+    known = [field.name for field in fields(options)]  # type: ignore[arg-type]
+    for name in changes:
+        if name not in known:
+            raise UsageError(f"unknown option '{name}'", hint=f"there are {', '.join(known)}")
+    return replace(options, **changes)  # type: ignore[type-var]

@@ -5,6 +5,7 @@
 """
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class WeightsFile:
         """
         try:
             tensor = self._read(name)
-        except (safetensors.SafetensorError, OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # arbitrary bytes bring out arbitrary errors
             raise WeightsError(f"{self.path}: cannot read {name}: {_line(error)}") from error
         if not tensor.is_floating_point():
             raise WeightsError(f"{self.path}: {name} is {tensor.dtype}, not floating point")
@@ -100,7 +101,7 @@ def _open_safetensors(path: Path) -> WeightsFile:
     try:
         file: Any = safetensors.safe_open(path, framework="pt")
         shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError, ValueError) as error:
+    except Exception as error:  # arbitrary bytes bring out arbitrary errors
         raise WeightsError(
             f"{path} is truncated or not a safetensors file: {_line(error)}", hint=_AGAIN
         ) from error
@@ -118,11 +119,12 @@ def _open_pickle(path: Path) -> WeightsFile:
 
 def _unpickle(path: Path) -> object:
     """The content of a `.pth`, its tensors mapped from the file, not read."""
-    mapped = zipfile.is_zipfile(path)
+    mapped = _is_archive(path)
     if mapped:
         _check_archive(path)
     try:
-        content: object = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        with warnings.catch_warnings(action="ignore"):
+            content: object = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path} holds more than weights, or is damaged; it was not unpickled, because that "
@@ -131,11 +133,19 @@ def _unpickle(path: Path) -> object:
         ) from error
     except MemoryError as error:
         raise WeightsError(f"{path} wants more memory than there is") from error
-    except (EOFError, OSError, RuntimeError, ValueError, LookupError, TypeError) as error:
-        raise WeightsError(
-            f"{path} is truncated or not a PyTorch file: {_line(error)}", hint=_AGAIN
-        ) from error
+    except Exception as error:  # arbitrary bytes bring out arbitrary errors
+        message = f"{path} is truncated or not a PyTorch file: {_line(error)}"
+        raise WeightsError(message, hint=_AGAIN) from error
     return content
+
+
+def _is_archive(path: Path) -> bool:
+    """Whether this is PyTorch's format since 1.6, a zip archive; the older one cannot be mapped."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"PK\x03\x04"
+    except OSError as error:
+        raise WeightsError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _check_archive(path: Path) -> None:
@@ -143,10 +153,9 @@ def _check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             sizes = [(item.file_size, item.compress_size) for item in archive.infolist()]
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise WeightsError(
-            f"{path} is truncated or damaged: {_line(error)}", hint=_AGAIN
-        ) from error
+    except Exception as error:  # arbitrary bytes bring out arbitrary errors
+        message = f"{path} is truncated or damaged: {_line(error)}"
+        raise WeightsError(message, hint=_AGAIN) from error
     if any(unpacked != packed for unpacked, packed in sizes):
         raise WeightsError(f"{path} is a compressed archive, not a PyTorch file")
     if sum(unpacked for unpacked, _ in sizes) > path.stat().st_size:

@@ -1,5 +1,6 @@
 """What a model's name stands for: a zoo entry, a folder or a file, with its config and labels."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,9 +71,9 @@ def local_source(name: str, weights: Path | None) -> Source:
         WeightsError: it is there but not usable, or looks like a path and is not there.
     """
     path = bundled_folder() if name == BUNDLED_MODEL else Path(name)
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - unlike Path, never raises for a strange name
         return _folder_source(path, weights)
-    if path.exists():
+    if os.path.exists(path):  # noqa: PTH110
         if weights is not None:
             raise UsageError(f"two weights files given: {name} and {weights}")
         return _file_source(path)

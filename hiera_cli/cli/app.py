@@ -9,15 +9,19 @@ from typing import Annotated, Any
 
 import typer
 
+from hiera_cli import __version__
 from hiera_cli.cli import (
+    benchmark,
     classify,
     console,
+    export,
     extract_features,
     finetune,
     merge,
     models,
     pretrain,
     probe,
+    synth,
     verify,
 )
 from hiera_cli.cli import eval as evaluation
@@ -92,9 +96,7 @@ def _interrupt(_signal: int, _frame: Any) -> None:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        sys.stdout.write(f"hiera {version('hiera-cli')}\n")
+        sys.stdout.write(f"hiera {__version__}\n")
         raise typer.Exit
 
 
@@ -112,6 +114,8 @@ _add("classify", classify.classify, classify.FLAGS)
 _add("finetune", finetune.finetune, finetune.FLAGS)
 _add("pretrain", pretrain.pretrain, pretrain.FLAGS)
 _add("probe", probe.probe, probe.FLAGS)
+_add("benchmark", benchmark.benchmark, benchmark.FLAGS)
+_add("export", export.export, export.FLAGS)
 _add("extract-features", extract_features.extract_features, extract_features.FLAGS)
 _add("merge", merge.merge, merge.FLAGS)
 _add("verify", verify.verify, verify.FLAGS)
@@ -123,6 +127,12 @@ _add("show", models.show, models.FLAGS, group=models_app)
 _add("download", models.download, models.FLAGS, group=models_app)
 _add("verify", models.verify, models.FLAGS, group=models_app)
 _add("eval", evaluation.evaluate, evaluation.FLAGS)
+
+synth_app = typer.Typer(no_args_is_help=True)
+app.add_typer(synth_app, name="synth", help="Render camera-motion videos and sample videos.")
+_add("camera-motion", synth.camera_motion, synth.FLAGS, group=synth_app)
+_add("samples", synth.samples, group=synth_app)
+_add("start", synth.start, {"seed": synth.FLAGS["seed"]}, group=synth_app)
 
 
 def main() -> None:

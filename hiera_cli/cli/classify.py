@@ -30,7 +30,8 @@ def classify(inputs: Inputs, engine: EngineOptions, output: OutputOptions, top_k
     layout = Layout(("path", "rank", "index", "label", "score", "error"), _rows, _show)
     tally = Tally()
     with RecordWriter(output, layout) as writer:
-        ready = open_engine(engine, protocol=DEFAULT_PROTOCOL)
+        bar = console.byte_progress(quiet=output.quiet)
+        ready = open_engine(engine, protocol=DEFAULT_PROTOCOL, progress=bar)
         records = classify_files(files, ready, top_k=top_k)
         for record in console.progress(
             records, total=len(files), unit="videos", quiet=output.quiet

@@ -19,7 +19,7 @@ from hiera_cli.checkpoints.folder import (
 )
 from hiera_cli.checkpoints.labels import known_labels
 from hiera_cli.checkpoints.transfer import Progress, file_sha256
-from hiera_cli.errors import WeightsError
+from hiera_cli.errors import NoInputError, WeightsError
 from hiera_cli.zoo import (
     BUNDLED_MODEL,
     WEIGHTS_LICENCE,
@@ -162,8 +162,12 @@ def verify(names: Iterable[str] = (), *, cache_dir: str | None = None) -> Iterat
     Raises:
         UsageError: no such model.
         WeightsError: a model that was named is not on this machine.
+        NoInputError: none was named, and none is on this machine.
     """
-    for name in list(names) or [m.name for m in list_models(cache_dir=cache_dir) if m.path]:
+    chosen = list(names) or [m.name for m in list_models(cache_dir=cache_dir) if m.path]
+    if not chosen:
+        raise NoInputError("no model is on this machine", hint="hiera models download NAME")
+    for name in chosen:
         if name == BUNDLED_MODEL:
             yield _verify(name, find_weights(bundled_folder()), None, cache_dir)
             continue
@@ -177,14 +181,14 @@ def verify(names: Iterable[str] = (), *, cache_dir: str | None = None) -> Iterat
 def _verify(name: str, path: Path, expected: str | None, cache_dir: str | None) -> Verification:
     from hiera_cli.weights import open_model
 
-    problem, found = "", ""
+    found, problem = "", ""
     try:
         found = file_sha256(path)
-        if expected is not None and found != expected:
-            raise WeightsError(f"the file is not what was downloaded: delete {path}")
         open_model(name, cache_dir=cache_dir, offline=True, need_head=False)
     except WeightsError as error:
         problem = error.message
+    if expected is not None and found != expected:
+        problem = f"the file is not what was downloaded: delete {path}"
     return Verification(name, str(path), found, expected, problem)
 
 

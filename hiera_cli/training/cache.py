@@ -7,6 +7,7 @@ sampled, so that nothing stale is read. Deleting the folder is always safe.
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -60,5 +61,6 @@ def _write(kept: Path, pixels: Pixels) -> None:
             np.save(file, pixels)
         temporary.replace(kept)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise OutputError(f"cannot keep decoded clips in {kept.parent}: {error}") from error

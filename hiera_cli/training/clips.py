@@ -199,7 +199,7 @@ def read_picture(path: str) -> Frames:
     try:
         with Image.open(path) as image:
             upright = ImageOps.exif_transpose(image) or image
-            return np.asarray(upright.convert("RGB"), dtype=np.uint8)[None]
+            return np.array(upright.convert("RGB"), dtype=np.uint8)[None]
     except FileNotFoundError as error:
         raise MediaError("not_found", "no such file") from error
     except PermissionError as error:

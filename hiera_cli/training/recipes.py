@@ -48,20 +48,6 @@ class Recipe:
     min_area: float = 0.5
     flip: bool = True
 
-    def __post_init__(self) -> None:
-        """Refuse numbers that cannot train anything."""
-        if self.epochs <= 0 or self.batch_size < 1 or self.repeats < 1:
-            raise UsageError("epochs, batch size and repeats must be positive")
-        if self.batch_size % self.repeats:
-            raise UsageError(
-                f"a batch of {self.batch_size} clips cannot hold whole groups of {self.repeats}",
-                hint="choose a --batch-size that --repeats divides",
-            )
-        if not 0 < self.min_area <= 1:
-            raise UsageError(f"the crop's smallest area must be in (0, 1], not {self.min_area}")
-        if self.lr < 0 or not 0 <= self.drop_path < 1:
-            raise UsageError(f"learning rate {self.lr} or drop path {self.drop_path} out of range")
-
     def changed(self, changes: "RecipeChanges") -> Self:
         """The recipe with all changes that are not None.
 
@@ -96,6 +82,32 @@ class RecipeChanges:
     flip: bool | None = None
 
 
+def check_recipe(recipe: Recipe) -> None:
+    """Refuse shared numbers that cannot train anything.
+
+    Raises:
+        UsageError: a number out of range.
+    """
+    if recipe.epochs <= 0 or recipe.batch_size < 1 or recipe.repeats < 1:
+        raise UsageError("epochs, batch size and repeats must be positive")
+    if recipe.batch_size % recipe.repeats:
+        raise UsageError(
+            f"a batch of {recipe.batch_size} clips cannot hold whole groups of {recipe.repeats}",
+            hint="choose a --batch-size that --repeats divides",
+        )
+    _check("learning rate", recipe.lr, 0.0, 1000.0)
+    _check("smallest learning rate", recipe.min_lr, 0.0, 1000.0)
+    _check("weight decay", recipe.weight_decay, 0.0, 1000.0)
+    _check("gradient norm", recipe.clip_norm, 0.0, 1e9)
+    _check("drop path", recipe.drop_path, 0.0, 0.99)
+    _check("smallest crop area", recipe.min_area, 0.001, 1.0)
+
+
+def _check(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise UsageError(f"the {name} must be between {low:g} and {high:g}, not {value}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainRecipe(Recipe):
     """Masked-autoencoder pretraining.
@@ -109,6 +121,11 @@ class PretrainRecipe(Recipe):
     decoder_width: int = 512
     decoder_depth: int = 8
     decoder_heads: int = 8
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot train anything."""
+        check_recipe(self)
+        _check("mask ratio", self.mask_ratio, 0.0, 0.999)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +160,18 @@ class FinetuneRecipe(Recipe):
     magnitude: float = 7.0
     erase: float = 0.0
     ema_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot train anything."""
+        check_recipe(self)
+        _check("head dropout", self.head_dropout, 0.0, 0.999)
+        _check("layer decay", self.layer_decay, 0.01, 1.0)
+        _check("label smoothing", self.label_smoothing, 0.0, 1.0)
+        _check("mixup", self.mixup, 0.0, 100.0)
+        _check("cutmix", self.cutmix, 0.0, 100.0)
+        _check("RandAugment's magnitude", self.magnitude, 0.0, 10.0)
+        _check("erasing probability", self.erase, 0.0, 1.0)
+        _check("EMA decay", self.ema_decay, 0.0, 0.999999)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

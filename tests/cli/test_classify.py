@@ -40,7 +40,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("model") / "tiny"
     labels = tuple(f"action {i}" for i in range(7))
     look = Preprocessing(num_frames=4, frame_stride=4, crop_size=32, short_side=37)
-    save_model(folder, Hiera(TINY), labels=labels, preprocessing=look)
+    save_model(folder, Hiera(TINY), labels=labels, preprocessing=look, extra={})
     return str(folder)
 
 
@@ -95,7 +95,8 @@ def test_all_formats_say_the_same(model: str, videos: Path, tmp_path: Path) -> N
     records = json.loads((tmp_path / "out.json").read_text())
     lines = (tmp_path / "out.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == records
-    rows = list(csv.DictReader((tmp_path / "out.csv").open()))
+    with (tmp_path / "out.csv").open() as file:
+        rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["path", "rank", "index", "label", "score", "error"]
     assert len(rows) == 5 + 1 + 5
     first = records[0]["predictions"][0]

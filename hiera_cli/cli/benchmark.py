@@ -1,0 +1,187 @@
+"""`hiera benchmark`: where the time goes, and how that compares."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import typer
+
+from hiera_cli.cli.options import OutputOptions
+from hiera_cli.cli.records import Layout, RecordWriter
+from hiera_cli.errors import NoInputError, UsageError
+from hiera_cli.inputs import InputPath, expand_inputs
+from hiera_cli.options import EngineOptions
+
+if TYPE_CHECKING:
+    from hiera_cli.tasks.benchmark import BenchmarkReport
+
+FLAGS: dict[str, Any] = {
+    "inputs": typer.Argument(
+        metavar="[INPUTS...]",
+        show_default=False,
+        help="Videos to read; without any, some are made up.",
+    ),
+    "batch_sizes": typer.Option("--batch-sizes", help="Of the sweep, as in 1,2,4."),
+    "rounds": typer.Option("--rounds", help="Timed calls of everything."),
+    "compare": typer.Option("--compare", help="Time the other networks that are installed, too."),
+    "against": typer.Option(
+        "--against",
+        metavar="NAME",
+        help="Time this one: an opponent, a zoo model, compile, onnx or openvino; repeatable.",
+    ),
+    "plot": typer.Option("--plot", help="Draw speed against published accuracy."),
+}
+NUM_GENERATED = 2
+
+
+def benchmark(
+    engine: EngineOptions,
+    output: OutputOptions,
+    inputs: list[str] | None = None,
+    batch_sizes: str | None = None,
+    rounds: int = 5,
+    compare: bool = False,
+    against: list[str] | None = None,
+    plot: Path | None = None,
+) -> int:
+    """Measure decoding, preprocessing, copying, the model, and all of it end to end.
+
+    A zoo name is measured with random weights: nothing is downloaded. The comparison takes turns
+    in one process and reports medians and ratios.
+    """
+    from hiera_cli.pipeline import positive
+    from hiera_cli.report.speed_plot import draw_speed_plot, require_matplotlib
+    from hiera_cli.tasks.benchmark import BenchmarkOptions
+    from hiera_cli.tasks.benchmark import benchmark as measure
+
+    if plot is not None:
+        require_matplotlib()
+    options = BenchmarkOptions(
+        batch_sizes=_sizes(batch_sizes),
+        rounds=positive("--rounds", rounds),
+        against=tuple(against or ()),
+        everybody=compare or (plot is not None and not against),
+    )
+    layout = Layout(("section", "name", "seconds", "views_per_second"), _rows, _show)
+    with RecordWriter(output, layout) as writer, _videos(inputs) as files:
+        report = measure(files, engine, options)
+        writer.write(report)
+    if plot is not None:
+        draw_speed_plot(report, plot)
+    return 0
+
+
+@contextmanager
+def _videos(inputs: list[str] | None) -> Iterator[list[InputPath]]:
+    """The videos that are named, or some that are made up."""
+    if inputs:
+        files = list(expand_inputs(inputs, stdin=sys.stdin))
+        if not files:
+            raise NoInputError("no video found", hint="name files or a folder that holds some")
+        yield files
+        return
+    from hiera_cli.tasks.generated import generated_videos
+
+    with generated_videos(num=NUM_GENERATED) as files:
+        yield files
+
+
+def _sizes(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        sizes = tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError as error:
+        raise UsageError(f"--batch-sizes takes numbers as in 1,2,4, not '{text}'") from error
+    if sizes[0] < 1:
+        raise UsageError(f"--batch-sizes must be at least 1, not {sizes[0]}")
+    return sizes
+
+
+def _rows(report: "BenchmarkReport") -> Iterable[dict[str, Any]]:
+    for stage in report.stages:
+        yield {
+            "section": "stage",
+            "name": stage.name,
+            "seconds": stage.seconds_per_view,
+            "views_per_second": stage.views_per_second,
+        }
+    for section, points in (("sweep", report.sweep), ("comparison", report.comparison)):
+        for point in points:
+            yield {
+                "section": section,
+                "name": getattr(point, "name", None) or getattr(point, "batch_size", None),
+                "seconds": point.seconds,
+                "views_per_second": point.views_per_second,
+            }
+
+
+def _show(report: "BenchmarkReport", stream: IO[str]) -> None:
+    """The report as tables on a terminal."""
+    from rich.console import Console
+
+    page = Console(file=stream, highlight=False, soft_wrap=True)
+    page.print(f"{report.model} ({report.checkpoint}) · {report.backend} · {report.machine}")
+    page.print(
+        f"{report.threads} threads · torch {report.torch_version} · matrix peak "
+        f"{report.matmul_peak_gflops:.0f} GFLOP/s · {report.gflops_per_view:.1f} GFLOP a view"
+    )
+    stages = [
+        (one.name, f"{1000 * one.seconds_per_view:.1f}", _number(one.views_per_second))
+        for one in report.stages
+    ]
+    page.print(_table("Stages", ("stage", "ms a view", "views/s"), stages))
+    sweep = [
+        (
+            str(p.batch_size),
+            f"{p.seconds:.3f}",
+            _number(p.views_per_second),
+            f"{p.percent_of_peak:.0f} %",
+        )
+        for p in report.sweep
+    ]
+    page.print(_table("Model alone", ("batch", "seconds", "views/s", "of peak"), sweep))
+    if report.comparison:
+        page.print(_comparison_table(report))
+    page.print(
+        f"bottleneck: {report.bottleneck} · suggested: --workers {report.suggested_workers} "
+        f"--batch-size {report.suggested_batch_size}"
+    )
+
+
+def _comparison_table(report: "BenchmarkReport") -> Any:
+    rows = [
+        (
+            one.name,
+            f"{one.seconds:.3f}",
+            _number(one.views_per_second),
+            f"{one.times_ours:.2f}",
+            f"{one.gflops_per_view:.1f}",
+            f"{one.percent_of_peak:.0f} %",
+            _number(one.top1),
+            "" if one.deviation is None else f"{one.deviation:.0e}",
+        )
+        for one in report.comparison
+    ]
+    header = (
+        "network", "seconds", "views/s", "time / ours", "GFLOP", "of peak", "published top-1",
+        "deviation",
+    )  # fmt: skip
+    return _table("Comparison, batch 1, median", header, rows)
+
+
+def _table(title: str, header: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Any:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for index, name in enumerate(header):
+        table.add_column(name, justify="right" if index else "left")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"

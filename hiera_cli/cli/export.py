@@ -1,0 +1,97 @@
+"""`hiera export`: a model for another runtime, verified against PyTorch before it is kept."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from hiera_cli.cli import console
+from hiera_cli.cli.options import TalkOptions
+from hiera_cli.errors import NoInputError, UsageError
+from hiera_cli.inputs import InputPath, expand_inputs
+
+if TYPE_CHECKING:
+    from hiera_cli.exports import ExportRecord
+
+FLAGS: dict[str, Any] = {
+    "model": typer.Argument(metavar="MODEL", help="Zoo name, model folder or weights file."),
+    "format": typer.Option("--format", help="onnx, openvino or torch-export."),
+    "int8": typer.Option("--int8", help="Quantise weights and activations (openvino)."),
+    "calibrate": typer.Option(
+        "--calibrate", metavar="CLIPS", help="Videos that set the ranges of int8; repeatable."
+    ),
+    "verify": typer.Option(
+        "--verify", metavar="CLIPS", help="Videos to compare with PyTorch on; repeatable."
+    ),
+    "num_views": typer.Option("--num-views", help="Views to compare on."),
+    "num_calibration_views": typer.Option("--num-calibration-views", help="Views for int8."),
+    "out": typer.Option("-o", "--out", help="Folder; by default the cache, for --backend."),
+}
+
+
+def export(
+    model: str,
+    talk: TalkOptions,
+    format: str = "onnx",  # noqa: A002 - the flag's name
+    int8: bool = False,
+    calibrate: list[str] | None = None,
+    verify: list[str] | None = None,
+    num_views: int = 4,
+    num_calibration_views: int = 64,
+    out: Path | None = None,
+    weights: str | None = None,
+    offline: bool = False,
+    cache_dir: str | None = None,
+    threads: int | None = None,
+) -> int:
+    """Export a model; it is kept only when it gives what PyTorch gives.
+
+    The export takes raw pixels, uint8 (B, 3, T, H, W), for any batch size, and gives logits and
+    features; `--backend` finds it again. Without --verify and --calibrate it is compared on a
+    video that is made up for the purpose.
+    """
+    from hiera_cli.exports import export_folder, find_variant
+    from hiera_cli.pipeline import set_threads
+    from hiera_cli.tasks.export import export_model, read_views
+    from hiera_cli.tasks.generated import generated_videos
+    from hiera_cli.weights import open_model
+
+    variant = find_variant(format, int8=int8)
+    if int8 and not calibrate:
+        raise UsageError("int8 needs clips to calibrate on", hint="give --calibrate CLIPS")
+    set_threads(threads)
+    loaded = open_model(model, weights=weights, offline=offline, cache_dir=cache_dir)
+    folder = out or export_folder(loaded.weights_sha256, variant, cache_dir=cache_dir)
+    with generated_videos(num=1) as made_up:
+        sources = _files(verify) or _files(calibrate) or made_up
+        views = read_views(sources, loaded.preprocessing, num_views=num_views)
+    ranges = None
+    if int8:
+        ranges = read_views(
+            _files(calibrate), loaded.preprocessing, num_views=num_calibration_views
+        )
+    record = export_model(loaded, variant, folder, views=views, calibration=ranges)
+    if not talk.quiet:
+        console.say(_summary(record))
+        if out is None and variant.runs:
+            console.say(f"use it with --backend {variant.name}")
+    sys.stdout.write(f"{folder}\n")
+    return 0
+
+
+def _files(names: Sequence[str] | None) -> list[InputPath]:
+    files = list(expand_inputs(names or (), stdin=sys.stdin))
+    if names and not files:
+        raise NoInputError("no video found", hint="name files or a folder that holds some")
+    return files
+
+
+def _summary(record: "ExportRecord") -> str:
+    return (
+        f"{record.model} as {record.variant}: outputs differ by {record.deviation:.1e} at most, "
+        f"features' cosine {record.feature_cosine:.6f}, same top-1 on "
+        f"{record.top1_agreement:.0%} of {record.num_clips} views; "
+        f"{record.seconds:.2f} s a view, PyTorch {record.eager_seconds:.2f} s"
+    )

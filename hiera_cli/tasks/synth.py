@@ -1,0 +1,139 @@
+"""Rendered videos, in a folder for each camera movement, and the network that learns from them."""
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hiera_cli.model.config import HieraConfig
+from hiera_cli.model.gratings import make_motion_network
+from hiera_cli.options import SynthOptions
+from hiera_cli.video.camera import MOTIONS
+from hiera_cli.video.draw import h264, write_video
+from hiera_cli.video.footage import Footage, read_footage, stage_footage
+from hiera_cli.video.samples import FILMS, film_samples
+from hiera_cli.video.scenes import Scene, render
+from hiera_cli.video.staging import Props, Shot, stage
+from hiera_cli.weights import save_model
+from hiera_cli.zoo import BUNDLED_MODEL, Preprocessing
+
+BLOCK = 200
+WINDOWS_OF_A_SOURCE = 6
+NUM_SAMPLES = len(FILMS)
+
+CAMERA_MOTION = HieraConfig(
+    input_size=(16, 64, 64),
+    embed_dim=64,
+    num_heads=2,
+    num_classes=len(MOTIONS),
+    stages=(1, 2, 2, 1),
+    q_pool=2,
+    q_stride=(1, 2, 2),
+    mask_unit_size=(1, 4, 4),
+    mask_unit_attn=(True, False, False, False),
+    dim_mul=1.5,
+    head_mul=1.0,
+    patch_kernel=(5, 10, 10),
+    patch_stride=(2, 8, 8),
+    patch_padding=(2, 1, 1),
+    sep_pos_embed=True,
+)
+CAMERA_MOTION_PIXELS = Preprocessing(num_frames=16, frame_stride=4, crop_size=64, short_side=73)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A video that was written.
+
+    Attributes:
+        path: the file.
+        label: its camera movement.
+    """
+
+    path: Path
+    label: str
+
+
+def synthesise(options: SynthOptions) -> Iterator[Rendered]:
+    """Render videos block by block; yields each when it, or with workers its block, is done.
+
+    Raises:
+        MediaError: a source cannot be read.
+        OutputError: a file cannot be written.
+    """
+    for motion in MOTIONS:
+        class_folder(options.out, motion).mkdir(parents=True, exist_ok=True)
+    blocks = range(0, options.num, BLOCK)
+    if options.workers == 1:
+        for first in blocks:
+            yield from _render_block(options, first)
+        return
+    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(_render_block_alone, options, first) for first in blocks]
+        for job in jobs:
+            yield from job.result()
+
+
+def make_samples(folder: Path) -> Iterator[Path]:
+    """Render the sample videos into class folders; yields each file when it is there."""
+    return film_samples(folder)
+
+
+def make_start(folder: Path, *, seed: int = 0) -> None:
+    """Write the untrained camera-motion network as a model folder, to fine-tune from."""
+    save_model(
+        folder,
+        make_motion_network(CAMERA_MOTION, seed=seed),
+        labels=MOTIONS,
+        preprocessing=CAMERA_MOTION_PIXELS,
+        extra={"name": f"{BUNDLED_MODEL}-start"},
+    )
+
+
+def class_folder(folder: Path, motion: str) -> Path:
+    """Where videos of a movement go: its name with underscores."""
+    return folder / motion.replace(" ", "_")
+
+
+def _render_block_alone(options: SynthOptions, first: int) -> list[Rendered]:
+    """A block in a process of its own, on one thread."""
+    torch.set_num_threads(1)
+    return list(_render_block(options, first))
+
+
+def _render_block(options: SynthOptions, first: int) -> Iterator[Rendered]:
+    """A block of videos that share a stock of textures, so that blocks do not depend on others."""
+    props = Props(np.random.default_rng((options.seed, first, 1)))
+    shot = Shot(width=options.width, height=options.height)
+    for index in range(first, min(first + BLOCK, options.num)):
+        motion = MOTIONS[index % len(MOTIONS)]
+        rng = np.random.default_rng((options.seed, index))
+        if options.source:
+            scene = _film(options, motion, rng, index // len(MOTIONS), shot)
+        else:
+            scene = stage(motion, rng, props, shot)
+        path = class_folder(options.out, motion) / f"{options.seed}_{index:06d}.mp4"
+        encoding = h264(crf=int(rng.integers(16, 33)), preset="veryfast")
+        frames = render(scene, shot.width, shot.height, rng=rng)
+        write_video(path, frames, fps=shot.fps, encoding=encoding)
+        yield Rendered(path, motion)
+
+
+def _film(
+    options: SynthOptions, motion: str, rng: np.random.Generator, turn: int, shot: Shot
+) -> Scene:
+    """Real footage, sources and their windows in turn, seen by a virtual camera."""
+    assert options.source
+    windows = _windows(options.source[turn % len(options.source)], shot)
+    footage = windows[turn // len(options.source) % len(windows)]
+    return stage_footage(motion, rng, footage.still if options.still else footage, shot)
+
+
+@lru_cache(maxsize=16)
+def _windows(source: str, shot: Shot) -> tuple[Footage, ...]:
+    return tuple(read_footage(source, num_windows=WINDOWS_OF_A_SOURCE, shot=shot))

@@ -1,0 +1,47 @@
+"""A model small enough to export in seconds, with weights that make every output lively."""
+
+from pathlib import Path
+
+import torch
+
+from hiera_cli.model.config import HieraConfig
+from hiera_cli.model.hiera import Hiera
+from hiera_cli.weights import LoadedModel
+from hiera_cli.zoo import Preprocessing
+from tests.parity.official import enliven
+
+VIDEO_CONFIG = HieraConfig(
+    input_size=(4, 64, 64),
+    embed_dim=16,
+    num_classes=5,
+    stages=(1, 1, 1, 1),
+    q_stride=(1, 2, 2),
+    mask_unit_size=(1, 8, 8),
+    patch_kernel=(3, 7, 7),
+    patch_stride=(2, 4, 4),
+    patch_padding=(1, 3, 3),
+    sep_pos_embed=True,
+)
+IMAGE_CONFIG = HieraConfig(
+    input_size=(64, 64), embed_dim=16, num_classes=5, stages=(1, 1, 1, 1), mask_unit_size=(8, 8)
+)
+
+
+def tiny_loaded_model(config: HieraConfig = VIDEO_CONFIG, *, seed: int = 0) -> LoadedModel:
+    model = Hiera(config).eval()
+    enliven(model, seed=seed)
+    return LoadedModel(
+        model=model,
+        name="tiny",
+        preprocessing=Preprocessing.for_config(config),
+        labels=tuple(f"class_{index}" for index in range(config.num_classes)),
+        weights_path=Path("tiny.safetensors"),
+        weights_sha256=f"{seed:064x}",
+        checkpoint="random",
+    )
+
+
+def random_views(num: int, config: HieraConfig = VIDEO_CONFIG, *, seed: int = 1) -> torch.Tensor:
+    """(num, 3, *input_size) float32 in 0..255, not whole numbers."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(num, 3, *config.input_size, generator=generator) * 255
