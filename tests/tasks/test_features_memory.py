@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
+FRAMES_A_MINUTE = 1800
 RUNNER = """
 import sys, resource, torch
 from hiera_cli.inputs import expand_inputs
@@ -22,15 +24,23 @@ print(records[-1].num_clips, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss 
 
 
 def write_long_clip(path: Path, *, minutes: int) -> Path:
-    """Thirty frames a second of 32 x 32 pixels that change slowly."""
+    """One minute of 32 x 32 pixels at 30 frames a second, encoded once and written many times."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=30, options={"g": "300"})
+        stream = container.add_stream("mpeg4", rate=30)
         stream.width = stream.height = 32
         stream.pix_fmt = "yuv420p"
-        for index in range(minutes * 60 * 30):
-            picture = np.full((48, 32), index // 30 % 200, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="yuv420p")))
-        container.mux(stream.encode())
+        packets = []
+        for index in range(FRAMES_A_MINUTE):
+            picture = np.full((48, 32), index // 9, np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+            packets += [(bytes(p), p.is_keyframe) for p in stream.encode(frame)]
+        packets += [(bytes(p), p.is_keyframe) for p in stream.encode()]
+        for index, (data, is_key) in enumerate(packets * minutes):
+            packet = av.Packet(data)
+            packet.stream, packet.time_base = stream, Fraction(1, 30)
+            packet.pts = packet.dts = index
+            packet.duration, packet.is_keyframe = 1, is_key
+            container.mux(packet)
     return path
 
 
