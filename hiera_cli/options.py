@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from hiera_cli.errors import UsageError
@@ -120,6 +121,45 @@ class ProbeOptions:
     max_pixels: int = 8192 * 4320
     timeout: float = 600.0
     isolate: bool | None = None
+
+
+@dataclass(frozen=True)
+class SynthOptions:
+    """Which videos of camera movements are rendered.
+
+    Attributes:
+        out: folder; a class folder is made in it for each movement.
+        num: number of videos, spread evenly over the classes.
+        seed: of all randomness; the same seed gives the same frames, whatever `workers` is.
+        workers: processes that render at the same time.
+        width, height: of the videos in pixels, even numbers.
+        source: real videos to move a virtual camera in; None: made-up places.
+        still: film single frames of the real videos, not the playing videos.
+    """
+
+    out: Path
+    num: int = 2000
+    seed: int = 0
+    workers: int = 1
+    width: int = 120
+    height: int = 80
+    source: list[str] | None = None
+    still: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that render nothing.
+
+        Raises:
+            UsageError: a value out of range.
+        """
+        if self.num < 1 or self.workers < 1 or self.seed < 0:
+            raise UsageError("--num and --workers must be at least 1, --seed not negative")
+        if min(self.width, self.height) < 32 or self.width % 2 or self.height % 2:
+            raise UsageError(
+                f"--width and --height must be even and at least 32, not {self.width}×{self.height}"
+            )
+        if self.still and not self.source:
+            raise UsageError("--still freezes real video", hint="name one with --source")
 
 
 def with_changes(options: Options, changes: Mapping[str, Any]) -> Options:

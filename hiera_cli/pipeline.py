@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -91,7 +91,7 @@ def set_threads(num: int | None) -> None:
 
 def plan_protocol(options: EngineOptions, preprocessing: Preprocessing, default: str) -> Protocol:
     """The protocol that the options ask for, with the model's clip length."""
-    return make_protocol(
+    chosen = make_protocol(
         options.protocol or default,
         clips=options.clips,
         crops=options.crops,
@@ -99,6 +99,7 @@ def plan_protocol(options: EngineOptions, preprocessing: Preprocessing, default:
         num_frames=preprocessing.num_frames,
         frame_stride=preprocessing.frame_stride,
     )
+    return replace(chosen, sampling=preprocessing.sampling)
 
 
 def loader_options(

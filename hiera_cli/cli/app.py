@@ -21,6 +21,7 @@ from hiera_cli.cli import (
     models,
     pretrain,
     probe,
+    synth,
     verify,
 )
 from hiera_cli.cli import eval as evaluation
@@ -126,6 +127,12 @@ _add("show", models.show, models.FLAGS, group=models_app)
 _add("download", models.download, models.FLAGS, group=models_app)
 _add("verify", models.verify, models.FLAGS, group=models_app)
 _add("eval", evaluation.evaluate, evaluation.FLAGS)
+
+synth_app = typer.Typer(no_args_is_help=True)
+app.add_typer(synth_app, name="synth", help="Render camera-motion videos and sample videos.")
+_add("camera-motion", synth.camera_motion, synth.FLAGS, group=synth_app)
+_add("samples", synth.samples, group=synth_app)
+_add("start", synth.start, {"seed": synth.FLAGS["seed"]}, group=synth_app)
 
 
 def main() -> None:

@@ -1,47 +1,49 @@
-"""Rendered training data: short videos of made-up places, in a folder for each camera movement."""
+"""Rendered videos, in a folder for each camera movement, and the network that learns from them."""
 
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from hiera_cli.errors import UsageError
+from hiera_cli.model.config import HieraConfig
+from hiera_cli.model.gratings import make_motion_network
+from hiera_cli.options import SynthOptions
 from hiera_cli.video.camera import MOTIONS
 from hiera_cli.video.draw import h264, write_video
-from hiera_cli.video.scenes import render
+from hiera_cli.video.footage import Footage, read_footage, stage_footage
+from hiera_cli.video.samples import FILMS, film_samples
+from hiera_cli.video.scenes import Scene, render
 from hiera_cli.video.staging import Props, Shot, stage
+from hiera_cli.weights import save_model
+from hiera_cli.zoo import BUNDLED_MODEL, Preprocessing
 
 BLOCK = 200
+WINDOWS_OF_A_SOURCE = 6
+NUM_SAMPLES = len(FILMS)
 
-
-@dataclass(frozen=True, slots=True)
-class SynthOptions:
-    """What to render.
-
-    Attributes:
-        folder: class folders are made in it.
-        num: number of videos, spread evenly over the classes.
-        seed: of all randomness; the same seed gives the same frames, whatever `workers` is.
-        shot: size and timing of each video.
-        workers: processes that render at the same time.
-    """
-
-    folder: Path
-    num: int = 2000
-    seed: int = 0
-    shot: Shot = field(default_factory=Shot)
-    workers: int = 1
-
-    def __post_init__(self) -> None:
-        """Refuse numbers that render nothing."""
-        if self.num < 1 or self.workers < 1:
-            raise UsageError(f"cannot render {self.num} videos with {self.workers} processes")
-        if self.seed < 0:
-            raise UsageError(f"the seed must not be negative, not {self.seed}")
+CAMERA_MOTION = HieraConfig(
+    input_size=(16, 64, 64),
+    embed_dim=64,
+    num_heads=2,
+    num_classes=len(MOTIONS),
+    stages=(1, 2, 2, 1),
+    q_pool=2,
+    q_stride=(1, 2, 2),
+    mask_unit_size=(1, 4, 4),
+    mask_unit_attn=(True, False, False, False),
+    dim_mul=1.5,
+    head_mul=1.0,
+    patch_kernel=(5, 10, 10),
+    patch_stride=(2, 8, 8),
+    patch_padding=(2, 1, 1),
+    sep_pos_embed=True,
+)
+CAMERA_MOTION_PIXELS = Preprocessing(num_frames=16, frame_stride=4, crop_size=64, short_side=73)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,14 @@ class Rendered:
 
 
 def synthesise(options: SynthOptions) -> Iterator[Rendered]:
-    """Render videos block by block; yields each when its block is done.
+    """Render videos block by block; yields each when it, or with workers its block, is done.
 
     Raises:
+        MediaError: a source cannot be read.
         OutputError: a file cannot be written.
     """
     for motion in MOTIONS:
-        class_folder(options.folder, motion).mkdir(parents=True, exist_ok=True)
+        class_folder(options.out, motion).mkdir(parents=True, exist_ok=True)
     blocks = range(0, options.num, BLOCK)
     if options.workers == 1:
         for first in blocks:
@@ -74,6 +77,22 @@ def synthesise(options: SynthOptions) -> Iterator[Rendered]:
         jobs = [pool.submit(_render_block_alone, options, first) for first in blocks]
         for job in jobs:
             yield from job.result()
+
+
+def make_samples(folder: Path) -> Iterator[Path]:
+    """Render the sample videos into class folders; yields each file when it is there."""
+    return film_samples(folder)
+
+
+def make_start(folder: Path, *, seed: int = 0) -> None:
+    """Write the untrained camera-motion network as a model folder, to fine-tune from."""
+    save_model(
+        folder,
+        make_motion_network(CAMERA_MOTION, seed=seed),
+        labels=MOTIONS,
+        preprocessing=CAMERA_MOTION_PIXELS,
+        extra={"name": f"{BUNDLED_MODEL}-start"},
+    )
 
 
 def class_folder(folder: Path, motion: str) -> Path:
@@ -90,12 +109,31 @@ def _render_block_alone(options: SynthOptions, first: int) -> list[Rendered]:
 def _render_block(options: SynthOptions, first: int) -> Iterator[Rendered]:
     """A block of videos that share a stock of textures, so that blocks do not depend on others."""
     props = Props(np.random.default_rng((options.seed, first, 1)))
-    shot = options.shot
+    shot = Shot(width=options.width, height=options.height)
     for index in range(first, min(first + BLOCK, options.num)):
         motion = MOTIONS[index % len(MOTIONS)]
         rng = np.random.default_rng((options.seed, index))
-        frames = render(stage(motion, rng, props, shot), shot.width, shot.height, rng=rng)
-        path = class_folder(options.folder, motion) / f"{options.seed}_{index:06d}.mp4"
+        if options.source:
+            scene = _film(options, motion, rng, index // len(MOTIONS), shot)
+        else:
+            scene = stage(motion, rng, props, shot)
+        path = class_folder(options.out, motion) / f"{options.seed}_{index:06d}.mp4"
         encoding = h264(crf=int(rng.integers(16, 33)), preset="veryfast")
+        frames = render(scene, shot.width, shot.height, rng=rng)
         write_video(path, frames, fps=shot.fps, encoding=encoding)
         yield Rendered(path, motion)
+
+
+def _film(
+    options: SynthOptions, motion: str, rng: np.random.Generator, turn: int, shot: Shot
+) -> Scene:
+    """Real footage, sources and their windows in turn, seen by a virtual camera."""
+    assert options.source
+    windows = _windows(options.source[turn % len(options.source)], shot)
+    footage = windows[turn // len(options.source) % len(windows)]
+    return stage_footage(motion, rng, footage.still if options.still else footage, shot)
+
+
+@lru_cache(maxsize=16)
+def _windows(source: str, shot: Shot) -> tuple[Footage, ...]:
+    return tuple(read_footage(source, num_windows=WINDOWS_OF_A_SOURCE, shot=shot))

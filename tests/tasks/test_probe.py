@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hiera_cli.errors import Failure, UsageError
-from hiera_cli.tasks.probe import ProbeOptions, ProbeRecord, View, probe
-from hiera_cli.video.decode import Limits
+from hiera_cli.options import ProbeOptions
+from hiera_cli.tasks.probe import ProbeRecord, View, probe
 from tests.media import write_clip
 
 KEYS = [
@@ -63,9 +63,14 @@ def test_options_are_checked_at_once() -> None:
         probe("x.mp4", options=ProbeOptions(clips=0))
 
 
-def test_no_timeout_is_zero() -> None:
-    assert ProbeOptions(timeout=0).limits == Limits(timeout_seconds=None)
-    assert ProbeOptions(max_pixels=7).limits.max_pixels == 7
+def test_limits_are_passed_on(tmp_path: Path) -> None:
+    path = str(write_clip(tmp_path / "clip.mp4", 3))
+    (small,) = probe(path, options=ProbeOptions(max_pixels=1000))
+    assert (small.path, small.kind) == (path, "too_large")  # type: ignore[union-attr]
+    (slow,) = probe(path, options=ProbeOptions(timeout=1e-9))
+    assert slow.kind == "timeout"  # type: ignore[union-attr]
+    (unlimited,) = probe(path, options=ProbeOptions(timeout=0))
+    assert isinstance(unlimited, ProbeRecord)
 
 
 def test_no_torch(tmp_path: Path) -> None:

@@ -1,0 +1,61 @@
+"""`hiera synth`: videos and a first network made from nothing."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hiera_cli.cli import console
+from hiera_cli.cli.options import TalkOptions
+from hiera_cli.options import SynthOptions
+
+FLAGS: dict[str, Any] = {
+    "out": typer.Argument(metavar="OUT", show_default=False, help="Folder for class folders."),
+    "num": typer.Option("-n", "--num", help="Videos, evenly over the ten classes."),
+    "seed": typer.Option("--seed", help="Of everything random: same seed, same videos."),
+    "workers": typer.Option("--workers", help="Processes that render."),
+    "width": typer.Option("--width", help="Of the videos, in pixels."),
+    "height": typer.Option("--height", help="Of the videos, in pixels."),
+    "source": typer.Option(
+        "--source", help="Real video to move a virtual camera in, instead of made-up places."
+    ),
+    "still": typer.Option("--still", help="Freeze the real video: one frame of it a clip."),
+}
+
+Folder = Annotated[Path, typer.Argument(metavar="OUT", show_default=False)]
+
+
+def camera_motion(options: SynthOptions, talk: TalkOptions) -> int:
+    """Render labelled videos of camera movements, to train or to judge a model on.
+
+    OUT then holds a folder for each class, as `hiera finetune` and `hiera eval` read it.
+    """
+    from hiera_cli.tasks.synth import synthesise
+
+    files = synthesise(options)
+    for _ in console.progress(files, total=options.num, unit="videos", quiet=talk.quiet):
+        pass
+    if not talk.quiet:
+        console.say(f"{options.num} videos in {options.out}")
+    return 0
+
+
+def samples(folder: Folder, talk: TalkOptions) -> int:
+    """Render the sample videos that come with the project."""
+    from hiera_cli.tasks.synth import NUM_SAMPLES, make_samples
+
+    files = make_samples(folder)
+    for path in console.progress(files, total=NUM_SAMPLES, unit="videos", quiet=talk.quiet):
+        if not talk.quiet:
+            console.say(str(path))
+    return 0
+
+
+def start(folder: Folder, talk: TalkOptions, *, seed: int = 0) -> int:
+    """Write the small network that `camera-motion` was trained from: `hiera finetune -m OUT`."""
+    from hiera_cli.tasks.synth import make_start
+
+    make_start(folder, seed=seed)
+    if not talk.quiet:
+        console.say(f"train it: hiera finetune DATASET -m {folder}")
+    return 0
