@@ -75,7 +75,7 @@ def follow(records: Iterable[Any], *, out: Path, quiet: bool, hint: str) -> int:
         if isinstance(record, Started):
             bar = _start(record, quiet=quiet)
         elif isinstance(record, Step):
-            bar.set_postfix_str(f"loss {record.loss or 0.0:.4f}", refresh=False)
+            bar.set_postfix_str(_progress(record), refresh=False)
             bar.update()
         elif isinstance(record, Epoch):
             _end_epoch(record, out, quiet=quiet)
@@ -108,6 +108,13 @@ def _start(started: Any, *, quiet: bool) -> Any:
         dynamic_ncols=True,
         disable=hidden,
     )
+
+
+def _progress(step: Any) -> str:
+    text = f"loss {step.loss or 0.0:.4f}"
+    if step.visible_tokens_per_second:
+        text += f", {step.visible_tokens_per_second:.0f} visible tokens/s"
+    return text
 
 
 def _end_epoch(epoch: Any, out: Path, *, quiet: bool) -> None:
