@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hiera_cli.annotations import open_lines, read_kinetics, read_list
 from hiera_cli.checkpoints.folder import read_folder_config
 from hiera_cli.checkpoints.labels import read_labels
-from hiera_cli.class_names import match_labels, normalise_label
-from hiera_cli.datasets import read_dataset
+from hiera_cli.datasets.annotations import open_lines, read_kinetics, read_list
+from hiera_cli.datasets.class_names import match_labels, normalise_label
+from hiera_cli.datasets.dataset import read_dataset
 from hiera_cli.errors import HieraError
 from hiera_cli.inputs import printable
 from hiera_cli.model.config import HieraConfig

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from hiera_cli.checkpoints.labels import known_labels
-from hiera_cli.class_names import match_labels
-from hiera_cli.datasets import Dataset, Sample
+from hiera_cli.datasets.class_names import match_labels
+from hiera_cli.datasets.dataset import Dataset, Sample
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.report.files import metrics_json
 from hiera_cli.tasks.account import draw_up, published_top1, read_labels_of, summarise

@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from hiera_cli.datasets import Dataset, Sample
+from hiera_cli.datasets.dataset import Dataset, Sample
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import InputPath
 from hiera_cli.tasks.evaluate import key_of, plan_evaluation, shorten, stratify, table_columns

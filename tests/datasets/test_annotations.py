@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from hiera_cli.annotations import (
+from hiera_cli.datasets.annotations import (
     ClipKey,
     ListedPath,
     clean_label,

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from hiera_cli.datasets import read_dataset
+from hiera_cli.datasets.dataset import read_dataset
+from hiera_cli.datasets.something_something import read_something
 from hiera_cli.errors import UsageError
-from hiera_cli.something import read_something
 
 ROWS = [
     {"id": "7", "label": "pushing a cup", "template": "Pushing [something] from left to right"},

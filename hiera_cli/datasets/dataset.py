@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hiera_cli.annotations import (
+from hiera_cli.datasets.annotations import (
     KineticsRow,
     clean_label,
     clip_key,
@@ -22,7 +22,15 @@ from hiera_cli.annotations import (
     read_kinetics,
     read_list,
 )
-from hiera_cli.class_names import normalise_label
+from hiera_cli.datasets.class_names import normalise_label
+from hiera_cli.datasets.something_something import read_something
+from hiera_cli.datasets.splits import (
+    choose_split_folder,
+    own_name,
+    split_aliases,
+    split_called,
+    split_folder,
+)
 from hiera_cli.errors import NoInputError, UsageError
 from hiera_cli.inputs import (
     IMAGE_SUFFIXES,
@@ -30,14 +38,6 @@ from hiera_cli.inputs import (
     InputPath,
     expand_inputs,
     printable,
-)
-from hiera_cli.something import read_something
-from hiera_cli.splits import (
-    choose_split_folder,
-    own_name,
-    split_aliases,
-    split_called,
-    split_folder,
 )
 
 __all__ = ["Dataset", "Sample", "normalise_label", "read_dataset"]
