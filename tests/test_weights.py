@@ -9,12 +9,12 @@ from safetensors.torch import save_file
 from hiera_cli import weights
 from hiera_cli.checkpoints.transfer import file_sha256
 from hiera_cli.errors import OutputError, UsageError, WeightsError
-from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.weights import load_model, open_model, save_model
 from hiera_cli.zoo import Preprocessing
 from tests.checkpoints.conftest import set_sources
 from tests.checkpoints.server import serving
+from tests.configs import tiny_video
 from tests.parity.official import (
     ARCHITECTURES,
     enliven,
@@ -22,18 +22,7 @@ from tests.parity.official import (
     official_hiera,
 )
 
-SMALL = HieraConfig(
-    input_size=(4, 64, 64),
-    embed_dim=16,
-    num_classes=3,
-    stages=(1, 1, 1, 1),
-    q_stride=(1, 2, 2),
-    mask_unit_size=(1, 8, 8),
-    patch_kernel=(3, 7, 7),
-    patch_stride=(2, 4, 4),
-    patch_padding=(1, 3, 3),
-    sep_pos_embed=True,
-)
+SMALL = tiny_video(64, embed_dim=16, num_classes=3)
 LABELS = ("pan left", "tilt up", "zoom in")
 TINY = "hiera_tiny_224"
 

@@ -8,23 +8,11 @@ from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.weights import LoadedModel
 from hiera_cli.zoo import Preprocessing
+from tests.configs import tiny_image, tiny_video
 from tests.parity.official import enliven
 
-VIDEO_CONFIG = HieraConfig(
-    input_size=(4, 64, 64),
-    embed_dim=16,
-    num_classes=5,
-    stages=(1, 1, 1, 1),
-    q_stride=(1, 2, 2),
-    mask_unit_size=(1, 8, 8),
-    patch_kernel=(3, 7, 7),
-    patch_stride=(2, 4, 4),
-    patch_padding=(1, 3, 3),
-    sep_pos_embed=True,
-)
-IMAGE_CONFIG = HieraConfig(
-    input_size=(64, 64), embed_dim=16, num_classes=5, stages=(1, 1, 1, 1), mask_unit_size=(8, 8)
-)
+VIDEO_CONFIG = tiny_video(64, embed_dim=16, num_classes=5)
+IMAGE_CONFIG = tiny_image(64, embed_dim=16, num_classes=5)
 
 
 def tiny_loaded_model(config: HieraConfig = VIDEO_CONFIG, *, seed: int = 0) -> LoadedModel:

@@ -11,23 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.weights import save_model
 from hiera_cli.zoo import Preprocessing
+from tests.configs import tiny_video
 
-TINY = HieraConfig(
-    input_size=(4, 32, 32),
-    embed_dim=16,
-    num_classes=7,
-    stages=(1, 1, 1, 1),
-    q_stride=(1, 2, 2),
-    mask_unit_size=(1, 8, 8),
-    patch_kernel=(3, 7, 7),
-    patch_stride=(2, 4, 4),
-    patch_padding=(1, 3, 3),
-    sep_pos_embed=True,
-)
+TINY = tiny_video(embed_dim=16, num_classes=7)
 KEYS = {
     "path", "duration_seconds", "num_frames", "fps", "width", "height", "model", "protocol",
     "num_views", "predictions",

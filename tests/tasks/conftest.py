@@ -10,21 +10,11 @@ from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.weights import save_model
 from hiera_cli.zoo import Preprocessing
+from tests.configs import tiny_image, tiny_video
 from tests.parity.official import enliven
 
-TINY_VIDEO = HieraConfig(
-    input_size=(4, 32, 32),
-    embed_dim=8,
-    num_classes=3,
-    stages=(1, 1, 1, 1),
-    q_stride=(1, 2, 2),
-    mask_unit_size=(1, 8, 8),
-    patch_kernel=(3, 7, 7),
-    patch_stride=(2, 4, 4),
-    patch_padding=(1, 3, 3),
-    sep_pos_embed=True,
-)
-TINY_IMAGE = HieraConfig(input_size=(32, 32), embed_dim=8, num_classes=3, stages=(1, 1, 1, 1))
+TINY_VIDEO = tiny_video(num_classes=3)
+TINY_IMAGE = tiny_image(num_classes=3)
 
 
 def save_tiny(folder: Path, config: HieraConfig, *, seed: int = 0) -> Path:
