@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from hiera_cli.errors import UsageError
+
 SamplingName = Literal["stride", "segments"]
 
 
