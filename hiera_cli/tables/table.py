@@ -35,6 +35,7 @@ from hiera_cli.tables.shards import (
 )
 
 BLOCK_BYTES = 4 * 2**20
+BLOCK_APPENDS = 256  # a batch of one row costs kilobytes beside its values
 
 
 class TableWriter:
@@ -66,7 +67,7 @@ class TableWriter:
         batch = to_batch(self._columns, rows)
         self._held.append(batch)
         self._held_bytes += batch.nbytes
-        if self._held_bytes >= BLOCK_BYTES:
+        if self._held_bytes >= BLOCK_BYTES or len(self._held) >= BLOCK_APPENDS:
             self._flush()
 
     def commit(self, key: str) -> None:
