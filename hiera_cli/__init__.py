@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from hiera_cli.model.mae import MaskedAutoencoder
     from hiera_cli.options import EngineOptions
     from hiera_cli.tasks.classify import Classification, Prediction, classify
-    from hiera_cli.tasks.features import extract_features
-    from hiera_cli.tasks.probe import probe
+    from hiera_cli.tasks.features import ClipFeature, extract_features
+    from hiera_cli.tasks.probe import ProbeRecord, probe
     from hiera_cli.weights import load_model
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Classification": "tasks.classify",
+    "ClipFeature": "tasks.features",
     "EngineOptions": "options",
     "Failure": "errors",
     "Hiera": "model.hiera",
@@ -30,6 +31,7 @@ _HOMES = {
     "HieraError": "errors",
     "MaskedAutoencoder": "model.mae",
     "Prediction": "tasks.classify",
+    "ProbeRecord": "tasks.probe",
     "classify": "tasks.classify",
     "extract_features": "tasks.features",
     "load_model": "weights",
@@ -38,6 +40,7 @@ _HOMES = {
 
 __all__ = [
     "Classification",
+    "ClipFeature",
     "EngineOptions",
     "Failure",
     "Hiera",
@@ -45,6 +48,7 @@ __all__ = [
     "HieraError",
     "MaskedAutoencoder",
     "Prediction",
+    "ProbeRecord",
     "classify",
     "extract_features",
     "load_model",

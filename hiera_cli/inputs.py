@@ -9,6 +9,7 @@ import os
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TextIO
 
@@ -34,6 +35,12 @@ class InputPath:
 
     path: str
     name: str
+
+
+def input_names(inputs: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[str]:
+    """One input or several, as the strings that `expand_inputs` takes."""
+    several = [inputs] if isinstance(inputs, str | PathLike) else inputs
+    return [os.fspath(name) for name in several]
 
 
 def expand_inputs(

@@ -1,11 +1,13 @@
 """What commands can be told: plain values with their defaults, checked where they are used."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from hiera_cli.errors import UsageError
 
+Options = TypeVar("Options")
 SamplingName = Literal["stride", "segments"]
 
 
@@ -158,3 +160,16 @@ class SynthOptions:
             )
         if self.still and not self.source:
             raise UsageError("--still freezes real video", hint="name one with --source")
+
+
+def with_changes(options: Options, changes: Mapping[str, Any]) -> Options:
+    """The options with some fields changed by name.
+
+    Raises:
+        UsageError: there is no option of that name.
+    """
+    known = [field.name for field in fields(options)]  # type: ignore[arg-type]
+    for name in changes:
+        if name not in known:
+            raise UsageError(f"unknown option '{name}'", hint=f"there are {', '.join(known)}")
+    return replace(options, **changes)  # type: ignore[type-var]

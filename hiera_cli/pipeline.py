@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from hiera_cli.backend import Backend, Wanted, make_backend
+from hiera_cli.checkpoints.transfer import Progress
 from hiera_cli.engine import Result, run
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import InputPath
@@ -39,7 +40,11 @@ class Engine:
 
 
 def open_engine(
-    options: EngineOptions, *, protocol: str = "balanced", need_head: bool = True
+    options: EngineOptions,
+    *,
+    protocol: str = "balanced",
+    need_head: bool = True,
+    progress: Progress | None = None,
 ) -> Engine:
     """Load the model that the options name and get it ready.
 
@@ -47,6 +52,7 @@ def open_engine(
         options: the user's choices.
         protocol: the protocol to use where the options name none.
         need_head: whether class scores are needed; MAE-only weights are refused then.
+        progress: told how many bytes of how many a download has brought.
 
     Raises:
         UsageError: an option that cannot mean anything.
@@ -61,6 +67,7 @@ def open_engine(
         offline=options.offline,
         cache_dir=options.cache_dir,
         need_head=need_head,
+        progress=progress,
     )
     backend = make_backend(
         loaded,
@@ -84,7 +91,7 @@ def set_threads(num: int | None) -> None:
 
 def plan_protocol(options: EngineOptions, preprocessing: Preprocessing, default: str) -> Protocol:
     """The protocol that the options ask for, with the model's clip length."""
-    return make_protocol(
+    chosen = make_protocol(
         options.protocol or default,
         clips=options.clips,
         crops=options.crops,
@@ -92,6 +99,7 @@ def plan_protocol(options: EngineOptions, preprocessing: Preprocessing, default:
         num_frames=preprocessing.num_frames,
         frame_stride=preprocessing.frame_stride,
     )
+    return replace(chosen, sampling=preprocessing.sampling)
 
 
 def loader_options(

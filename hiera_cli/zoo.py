@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 from hiera_cli.errors import UsageError, WeightsError
 from hiera_cli.model.config import HieraConfig
+from hiera_cli.options import SamplingName
 
 DEFAULT_MODEL = "hiera_base_16x224"
 BUNDLED_MODEL = "camera-motion"
@@ -44,6 +45,7 @@ class Preprocessing:
         short_side: pixels of the short side before a single center crop.
         mean, std: per channel (RGB), on values in 0..1.
         interpolation: how frames are resized.
+        sampling: frames a stride apart, or one of each of T parts of the video.
     """
 
     num_frames: int = 16
@@ -53,6 +55,7 @@ class Preprocessing:
     mean: tuple[float, float, float] = (0.45, 0.45, 0.45)
     std: tuple[float, float, float] = (0.225, 0.225, 0.225)
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    sampling: SamplingName = "stride"
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -74,6 +77,10 @@ class Preprocessing:
             raise WeightsError(
                 f"preprocessing: interpolation is {self.interpolation!r}, "
                 "not 'bilinear' or 'bicubic'"
+            )
+        if self.sampling not in ("stride", "segments"):
+            raise WeightsError(
+                f"preprocessing: sampling is {self.sampling!r}, not 'stride' or 'segments'"
             )
 
     @classmethod
@@ -99,13 +106,13 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, values: object) -> Self:
-        """Read back what `to_dict` wrote.
+        """Read back what `to_dict` wrote; `sampling` may be left out.
 
         Raises:
             WeightsError: not an object, a missing or unknown key, or a value out of range.
         """
         names = {field.name for field in fields(cls)}
-        if not isinstance(values, dict) or set(values) != names:
+        if not isinstance(values, dict) or set(values) | {"sampling"} != names:
             raise WeightsError(f"preprocessing: expected an object with {sorted(names)}")
         arguments: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in values.items()

@@ -5,7 +5,6 @@ upright picture, the first white, the second black, then the bits, least signifi
 """
 
 import json
-import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -157,7 +156,6 @@ def shared_media() -> tuple[MediaFile, ...]:
     """The shared collection; empty where it is absent."""
     manifest = SHARED / "manifest.json"
     if not manifest.exists():
-        print(f"no shared media in {SHARED}", file=sys.stderr)
         return ()
     return tuple(
         MediaFile(SHARED / f["path"], f["expected"], frozenset(f["tags"]), f["oracle"])

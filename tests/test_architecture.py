@@ -14,13 +14,10 @@ FLOORS: list[set[str]] = [
     {"errors", "options", "inputs"},
     {"model", "video"},
     {
-        "annotations",
         "checkpoints",
-        "class_names",
         "clips",
         "datasets",
         "loader",
-        "splits",
         "tables",
         "weights",
         "zoo",

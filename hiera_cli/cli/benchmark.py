@@ -126,7 +126,7 @@ def _show(report: "BenchmarkReport", stream: IO[str]) -> None:
     page.print(f"{report.model} ({report.checkpoint}) · {report.backend} · {report.machine}")
     page.print(
         f"{report.threads} threads · torch {report.torch_version} · matrix peak "
-        f"{report.matmul_peak_gflops:.0f} GFLOP/s · {report.gflops_per_view:.1f} GFLOP a view"
+        f"{report.matmul_peak_gflops:.0f} GFLOP/s · {_number(report.gflops_per_view)} GFLOP a view"
     )
     stages = [
         (one.name, f"{1000 * one.seconds_per_view:.1f}", _number(one.views_per_second))
@@ -158,18 +158,15 @@ def _comparison_table(report: "BenchmarkReport") -> Any:
             f"{one.seconds:.3f}",
             _number(one.views_per_second),
             f"{one.times_ours:.2f}",
-            f"{one.gflops_per_view:.1f}",
+            _number(one.gflops_per_view),
             f"{one.percent_of_peak:.0f} %",
             _number(one.top1),
             "" if one.deviation is None else f"{one.deviation:.0e}",
         )
         for one in report.comparison
     ]
-    header = (
-        "network", "seconds", "views/s", "time / ours", "GFLOP", "of peak", "published top-1",
-        "deviation",
-    )  # fmt: skip
-    return _table("Comparison, batch 1, median", header, rows)
+    header = ("network", "seconds", "views/s", "x ours", "GFLOP", "of peak", "top-1", "differs")
+    return _table("Comparison: batch 1, medians; top-1 as published", header, rows)
 
 
 def _table(title: str, header: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Any:
@@ -177,7 +174,7 @@ def _table(title: str, header: Iterable[str], rows: Iterable[tuple[str, ...]]) -
 
     table = Table(title=title, title_justify="left")
     for index, name in enumerate(header):
-        table.add_column(name, justify="right" if index else "left")
+        table.add_column(name, justify="right" if index else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     return table

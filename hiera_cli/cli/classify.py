@@ -29,9 +29,11 @@ def classify(inputs: Inputs, engine: EngineOptions, output: OutputOptions, top_k
         raise NoInputError("no video found", hint="name files or a folder that holds some")
     layout = Layout(("path", "rank", "index", "label", "score", "error"), _rows, _show)
     tally = Tally()
-    with RecordWriter(output, layout) as writer:
-        ready = open_engine(engine, protocol=DEFAULT_PROTOCOL)
-        records = classify_files(files, ready, top_k=top_k)
+    results = RecordWriter(output, layout)
+    bar = console.byte_progress(quiet=output.quiet)
+    ready = open_engine(engine, protocol=DEFAULT_PROTOCOL, progress=bar)
+    records = classify_files(files, ready, top_k=top_k)
+    with results as writer:
         for record in console.progress(
             records, total=len(files), unit="videos", quiet=output.quiet
         ):

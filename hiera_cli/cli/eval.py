@@ -66,7 +66,7 @@ def evaluate(
     Writes metrics.json, predictions.parquet, per_class.csv, confusion.csv and report.html.
     Stopped at any moment and started again, it goes on where it was.
     """
-    from hiera_cli.datasets import read_dataset
+    from hiera_cli.datasets.dataset import read_dataset
     from hiera_cli.tasks.account import draw_up, read_labels_of
     from hiera_cli.tasks.evaluate import plan_evaluation
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from hiera_cli.cli import console, training
+from hiera_cli.cli import training
 from hiera_cli.cli.options import TalkOptions
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
 from hiera_cli.training.recipes import FinetuneChanges
@@ -55,7 +55,5 @@ def finetune(
     from hiera_cli.training.finetune import finetune as run_finetune
 
     records = run_finetune(options, run, clips=clips, changes=changes)
-    code = training.follow(records, out=run.out, quiet=talk.quiet)
-    if not talk.quiet:
-        console.say(f"try it: hiera classify VIDEO -m {run.out}")
-    return code
+    hint = f"try it: hiera classify VIDEO -m {run.out}"
+    return training.follow(records, out=run.out, quiet=talk.quiet, hint=hint)

@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from hiera_cli.cli import console, training
+from hiera_cli.cli import training
 from hiera_cli.cli.options import TalkOptions
 from hiera_cli.training.options import ClipOptions, PretrainOptions, RunOptions
 from hiera_cli.training.recipes import PretrainChanges
@@ -46,7 +46,5 @@ def pretrain(
     from hiera_cli.training.pretrain import pretrain as run_pretrain
 
     records = run_pretrain(options, run, clips=clips, changes=changes)
-    code = training.follow(records, out=run.out, quiet=talk.quiet)
-    if not talk.quiet:
-        console.say(f"go on: hiera finetune DATASET -m {run.out} --out RUN")
-    return code
+    hint = f"go on: hiera finetune DATASET -m {run.out} --out RUN"
+    return training.follow(records, out=run.out, quiet=talk.quiet, hint=hint)

@@ -54,15 +54,17 @@ FLAGS: dict[str, Any] = {
 }
 
 
-def follow(records: Iterable[Any], *, out: Path, quiet: bool) -> int:
-    """Show a run while it trains; the exit code.
+def follow(records: Iterable[Any], *, out: Path, quiet: bool, hint: str) -> int:
+    """Show a run while it trains, then the hint; the exit code.
 
-    Every process must go through its records; only the first one speaks.
+    Every process must go through its records; only the first one speaks. Under torchrun, skipped
+    files leave the exit code at 0: it would stop the other processes and report a crash.
     """
     from hiera_cli.training.distributed import this_process
     from hiera_cli.training.records import Epoch, Skipped, Started, Step
 
-    speaks = this_process().is_main
+    process = this_process()
+    speaks = process.is_main
     bar: Any = None
     failed = False
     for record in records:
@@ -73,7 +75,7 @@ def follow(records: Iterable[Any], *, out: Path, quiet: bool) -> int:
         if isinstance(record, Started):
             bar = _start(record, quiet=quiet)
         elif isinstance(record, Step):
-            bar.set_postfix_str(f"loss {record.loss or 0.0:.4f}", refresh=False)
+            bar.set_postfix_str(_progress(record), refresh=False)
             bar.update()
         elif isinstance(record, Epoch):
             _end_epoch(record, out, quiet=quiet)
@@ -81,7 +83,9 @@ def follow(records: Iterable[Any], *, out: Path, quiet: bool) -> int:
             _show_skipped(record.failure)
     if bar is not None:
         bar.close()
-    return SOME_FAILED if failed else 0
+    if speaks and not quiet:
+        console.say(hint)
+    return SOME_FAILED if failed and process.world_size == 1 else 0
 
 
 def _start(started: Any, *, quiet: bool) -> Any:
@@ -104,6 +108,13 @@ def _start(started: Any, *, quiet: bool) -> Any:
         dynamic_ncols=True,
         disable=hidden,
     )
+
+
+def _progress(step: Any) -> str:
+    text = f"loss {step.loss or 0.0:.4f}"
+    if step.visible_tokens_per_second:
+        text += f", {step.visible_tokens_per_second:.0f} visible tokens/s"
+    return text
 
 
 def _end_epoch(epoch: Any, out: Path, *, quiet: bool) -> None:

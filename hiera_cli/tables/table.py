@@ -35,6 +35,7 @@ from hiera_cli.tables.shards import (
 )
 
 BLOCK_BYTES = 4 * 2**20
+BLOCK_APPENDS = 256  # a batch of one row costs kilobytes beside its values
 
 
 class TableWriter:
@@ -66,7 +67,7 @@ class TableWriter:
         batch = to_batch(self._columns, rows)
         self._held.append(batch)
         self._held_bytes += batch.nbytes
-        if self._held_bytes >= BLOCK_BYTES:
+        if self._held_bytes >= BLOCK_BYTES or len(self._held) >= BLOCK_APPENDS:
             self._flush()
 
     def commit(self, key: str) -> None:
@@ -124,6 +125,8 @@ class Table:
     def finish(self) -> int:
         """Merge everything into the result, put it in place and end the work in progress.
 
+        There is no result when every item failed: it would fix the settings of nothing.
+
         Returns:
             The number of rows added to those that the output held before.
 
@@ -132,12 +135,12 @@ class Table:
         """
         with output_errors(self.output.path):
             journals = read_journals(self.output.partial)
-            failures = read_failures(self.output.errors)
             done = self.finished | journals.keys()
-            write_failures(
-                self.output.errors, {key: f for key, f in failures.items() if key not in done}
-            )
-            if journals or self.replaces or not self.output.files:
+            listed = read_failures(self.output.errors)
+            failures = {key: failure for key, failure in listed.items() if key not in done}
+            write_failures(self.output.errors, failures)
+            nothing_came = bool(failures) and not journals and not self.output.files
+            if journals or self.replaces or not (self.output.files or nothing_came):
                 return self._assemble(journals)
             self.output.settings.unlink()
             return 0

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from hiera_cli.checkpoints.labels import known_labels
-from hiera_cli.class_names import normalise_label
+from hiera_cli.datasets.class_names import normalise_label
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.tables import read_metadata, read_rows
 from hiera_cli.tables.failures import read_failures

@@ -5,14 +5,15 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
 from hiera_cli.backend import Backend, Wanted, choose_device, choose_dtype, make_backend
 from hiera_cli.engine import VideoResult, run
-from hiera_cli.errors import NoInputError
+from hiera_cli.errors import NoInputError, UsageError
 from hiera_cli.exports import machine_name
 from hiera_cli.inputs import InputPath
 from hiera_cli.loader import LoaderOptions
@@ -169,22 +170,23 @@ def sweep_batches(
     sizes = options.batch_sizes or (CPU_BATCHES if device.type == "cpu" else GPU_BATCHES)
     logger.info("timing %s at batch sizes %s", backend.name, ", ".join(map(str, sizes)))
     pixels = random_pixels(loaded, max(sizes))
-    runs = {}
+    runs: dict[int, Callable[[], object]] = {}
     for size in sorted(sizes):
-        views = pixels[:size]
+        run_batch = partial(backend.run, pixels[:size], Wanted())
         try:
-            measure_seconds(lambda views=views: backend.run(views, Wanted()), device=device)
+            measure_seconds(run_batch, device=device)
         except torch.OutOfMemoryError:
             logger.info("batch size %d does not fit into memory", size)
             break
-        runs[str(size)] = lambda views=views: backend.run(views, Wanted())
+        runs[size] = run_batch
+    if not runs:
+        raise UsageError(f"no batch of {min(sizes)} fits into memory", hint="use a smaller model")
     seconds = alternate(runs, rounds=options.rounds, device=device)
-    points = []
-    for size, values in seconds.items():
-        median = statistics.median(values)
-        rate = int(size) / median
-        points.append(SweepPoint(int(size), median, rate, 100 * rate * gflops / peak))
-    return tuple(points)
+    medians = {size: statistics.median(values) for size, values in seconds.items()}
+    return tuple(
+        SweepPoint(size, median, size / median, 100 * size / median * gflops / peak)
+        for size, median in medians.items()
+    )
 
 
 def measure_stages(
@@ -202,7 +204,7 @@ def measure_stages(
     """
     logger.info("timing decoding, preprocessing and the whole")
     pixels = random_pixels(loaded, loader.batch_size)
-    model = alternate({"": lambda: backend.run(pixels, Wanted())}, rounds=3, device=device)[""]
+    model = alternate({"": partial(backend.run, pixels, Wanted())}, rounds=3, device=device)[""]
     return (
         *read_stages(files, loader),
         copy_stage(pixels, device),

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from os import PathLike
+from typing import Any
 
 from hiera_cli.backend import Wanted
 from hiera_cli.engine import Array, VideoFailure, VideoResult
 from hiera_cli.errors import Failure, UsageError
-from hiera_cli.inputs import InputPath, expand_inputs
-from hiera_cli.options import EngineOptions
+from hiera_cli.inputs import InputPath, expand_inputs, input_names
+from hiera_cli.options import EngineOptions, with_changes
 from hiera_cli.pipeline import Engine, open_engine
 
 DEFAULT_PROTOCOL = "balanced"
@@ -54,7 +56,11 @@ class Classification:
 
 
 def classify(
-    inputs: str | Iterable[str], *, top_k: int = 5, options: EngineOptions | None = None
+    inputs: str | PathLike[str] | Iterable[str | PathLike[str]],
+    *,
+    top_k: int = 5,
+    options: EngineOptions | None = None,
+    **changes: Any,
 ) -> Iterator[Classification | Failure]:
     """Classify videos.
 
@@ -62,6 +68,7 @@ def classify(
         inputs: one file, folder, glob or `@list`, or several.
         top_k: predictions a video.
         options: model, protocol, device and so on.
+        changes: single fields of `EngineOptions` by name, such as `model="camera-motion"`.
 
     Yields:
         for each video in order a `Classification`, or a `Failure` that says why there is none.
@@ -70,9 +77,9 @@ def classify(
         UsageError: an option that cannot mean anything.
         WeightsError: the model or its weights are not available or do not fit.
     """
-    names = [inputs] if isinstance(inputs, str) else inputs
-    engine = open_engine(options or EngineOptions(), protocol=DEFAULT_PROTOCOL)
-    return classify_files(expand_inputs(names), engine, top_k=top_k)
+    chosen = with_changes(options or EngineOptions(), changes)
+    engine = open_engine(chosen, protocol=DEFAULT_PROTOCOL)
+    return classify_files(expand_inputs(input_names(inputs)), engine, top_k=top_k)
 
 
 def classify_files(
@@ -81,6 +88,12 @@ def classify_files(
     """As `classify`, on files that were already expanded and an engine that is open."""
     if top_k < 1:
         raise UsageError(f"--top-k must be at least 1, not {top_k}")
+    return _classifications(files, engine, top_k)
+
+
+def _classifications(
+    files: Iterable[InputPath], engine: Engine, top_k: int
+) -> Iterator[Classification | Failure]:
     for result in engine.run(files, Wanted(scores=True)):
         if isinstance(result, VideoFailure):
             yield replace(result.failure, path=result.input.path)

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from hiera_cli.backend import Wanted
-from hiera_cli.class_names import LabelMatch, match_labels
-from hiera_cli.datasets import Dataset, Sample
+from hiera_cli.datasets.class_names import LabelMatch, match_labels
+from hiera_cli.datasets.dataset import Dataset, Sample
 from hiera_cli.engine import VideoFailure, VideoResult
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inputs import InputPath, printable

@@ -103,7 +103,7 @@ def export_model(
     if variant.int8 and calibration is None:
         raise UsageError("int8 needs clips to calibrate on", hint="give --calibrate CLIPS")
     module = pixel_model(loaded)
-    with _replacing(folder) as part:
+    with replacing(folder) as part:
         logger.info("exporting %s as %s", loaded.name, variant.name)
         write_variant(module, variant, part, example=views[:1], calibration=calibration)
         logger.info("verifying on %d views", len(views))
@@ -226,7 +226,7 @@ def _record(
 
 
 @contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
+def replacing(folder: Path) -> Iterator[Path]:
     """A temporary folder that takes the place of `folder` when the block ends well."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

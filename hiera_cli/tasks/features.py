@@ -3,7 +3,8 @@
 import math
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from os import PathLike
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -12,15 +13,16 @@ import numpy.typing as npt
 from hiera_cli.backend import LAYERS, POOLS, Layer, Pool, Wanted, choose_device, choose_dtype
 from hiera_cli.engine import Array, ClipResult, VideoFailure
 from hiera_cli.errors import Failure, UsageError
-from hiera_cli.inputs import InputPath, expand_inputs, printable
+from hiera_cli.inputs import InputPath, expand_inputs, input_names, printable
 from hiera_cli.model.config import HieraConfig
-from hiera_cli.options import EngineOptions, FeatureOptions
+from hiera_cli.options import EngineOptions, FeatureOptions, with_changes
 from hiera_cli.pipeline import Engine, open_engine
 from hiera_cli.tables import Column
 
 DEFAULT_PROTOCOL = "dense"
 DEFAULT_FPS = 1.0
 FEATURE_DTYPES = ("float32", "float16")
+FEATURE_FIELDS = {field.name for field in fields(FeatureOptions)}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -45,10 +47,11 @@ class ClipFeature:
 
 
 def extract_features(
-    inputs: str | Iterable[str],
+    inputs: str | PathLike[str] | Iterable[str | PathLike[str]],
     *,
     features: FeatureOptions | None = None,
     options: EngineOptions | None = None,
+    **changes: Any,
 ) -> Iterator[ClipFeature | Failure]:
     """Extract features of videos into memory, one video at a time.
 
@@ -56,6 +59,7 @@ def extract_features(
         inputs: one file, folder, glob or `@list`, or several.
         features: layer, pooling and so on.
         options: model, protocol (default `dense`), device and so on.
+        changes: single fields of either by name, such as `model="camera-motion"`.
 
     Yields:
         for each video in order its `ClipFeature`s, or one `Failure`.
@@ -64,10 +68,10 @@ def extract_features(
         UsageError: an option that cannot mean anything.
         WeightsError: the model or its weights are not available or do not fit.
     """
-    chosen = features or FeatureOptions()
-    names = [inputs] if isinstance(inputs, str) else inputs
-    engine = open_feature_engine(options or EngineOptions(), chosen)
-    files = (named(source, chosen) for source in expand_inputs(names))
+    own = {name: changes.pop(name) for name in set(changes) & FEATURE_FIELDS}
+    chosen = with_changes(features or FeatureOptions(), own)
+    engine = open_feature_engine(with_changes(options or EngineOptions(), changes), chosen)
+    files = (named(source, chosen) for source in expand_inputs(input_names(inputs)))
     return _features(files, engine, wanted(chosen))
 
 

@@ -52,10 +52,11 @@ def official_hiera(ours: Hiera) -> nn.Module:
         module: Any = import_module("hiera.hiera")
     arguments = ours.config.to_dict()
     del arguments["norm_eps"]  # it takes the layer itself; its epsilon is ours
-    network: nn.Module = module.Hiera(**{k: _tuple(v) for k, v in arguments.items()})
+    network: Any = module.Hiera(**{k: _tuple(v) for k, v in arguments.items()})
     network.load_state_dict(ours.state_dict())
     network.head.act_func = nn.Identity()
-    return network.eval()
+    ready: nn.Module = network.eval()
+    return ready
 
 
 def _tuple(value: Any) -> Any:

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, islice
+from os import PathLike
+from typing import Any
 
 from hiera_cli.errors import Failure, MediaError
-from hiera_cli.inputs import InputPath, expand_inputs
-from hiera_cli.options import ProbeOptions
+from hiera_cli.inputs import InputPath, expand_inputs, input_names
+from hiera_cli.options import ProbeOptions, with_changes
 from hiera_cli.video.decode import Limits, VideoInfo
 from hiera_cli.video.decode import probe as probe_file
 from hiera_cli.video.isolate import DecodeProcess
@@ -69,13 +71,17 @@ class ProbeRecord:
 
 
 def probe(
-    inputs: str | Iterable[str], *, options: ProbeOptions | None = None
+    inputs: str | PathLike[str] | Iterable[str | PathLike[str]],
+    *,
+    options: ProbeOptions | None = None,
+    **changes: Any,
 ) -> Iterator[ProbeRecord | Failure]:
     """Look into video files.
 
     Args:
         inputs: one file, folder, glob or `@list`, or several.
         options: the protocol whose views are listed, and limits.
+        changes: single fields of `ProbeOptions` by name, such as `protocol="paper"`.
 
     Yields:
         for each file in order a `ProbeRecord`, or a `Failure` that says why there is none.
@@ -83,8 +89,8 @@ def probe(
     Raises:
         UsageError: an option that cannot mean anything.
     """
-    names = [inputs] if isinstance(inputs, str) else inputs
-    return probe_files(expand_inputs(names), options=options)
+    chosen = with_changes(options or ProbeOptions(), changes)
+    return probe_files(expand_inputs(input_names(inputs)), options=chosen)
 
 
 def probe_files(

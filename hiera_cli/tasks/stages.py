@@ -29,7 +29,7 @@ class Stage:
 def stage(name: str, seconds_per_view: float) -> Stage:
     """A stage and its throughput."""
     rate = 1 / seconds_per_view if seconds_per_view > 0 else None
-    return stage(name, seconds_per_view, rate)
+    return Stage(name, seconds_per_view, rate)
 
 
 def read_stages(files: Sequence[InputPath], loader: LoaderOptions) -> tuple[Stage, Stage]:

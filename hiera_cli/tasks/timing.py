@@ -3,8 +3,11 @@
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import torch
+
+Name = TypeVar("Name", str, int)
 
 
 def measure_seconds(run: Callable[[], object], *, device: torch.device | None = None) -> float:
@@ -17,8 +20,8 @@ def measure_seconds(run: Callable[[], object], *, device: torch.device | None = 
 
 
 def alternate(
-    runs: Mapping[str, Callable[[], object]], *, rounds: int, device: torch.device | None = None
-) -> dict[str, tuple[float, ...]]:
+    runs: Mapping[Name, Callable[[], object]], *, rounds: int, device: torch.device | None = None
+) -> dict[Name, tuple[float, ...]]:
     """Seconds of every contender in every round.
 
     Each is called once to warm up; then in every round each has its turn, so that what else the
@@ -31,7 +34,7 @@ def alternate(
     """
     for run in runs.values():
         measure_seconds(run, device=device)
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    seconds: dict[Name, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
             seconds[name].append(measure_seconds(run, device=device))

@@ -65,7 +65,9 @@ class Classification:
     def loss(self, forward: nn.Module, batch: Batch) -> Tensor:
         """Cross entropy with soft targets, () float32, mean over the clips."""
         pixels = normalised(batch.pixels, self._preprocessing)
-        pixels, targets = mix(pixels, batch.targets, batch.seeds, self._mixing)
+        pixels, targets = mix(
+            pixels, batch.targets, self._mixing, seeds=batch.seeds, places=batch.places
+        )
         logits: Tensor = forward(pixels)
         return F.cross_entropy(logits.float(), targets)
 

@@ -42,12 +42,15 @@ class Batch:
             0..255. B may be 0.
         targets: (B,) int64 class indices, -1 when unlabelled.
         seeds: (B,) int64, one for each clip: for what is drawn after loading (masks, mixing).
+        places: (B,) int64, where each clip stands in the batch; files that could not be read
+            leave gaps.
         failures: files that could not be read.
     """
 
     pixels: Tensor
     targets: Tensor
     seeds: Tensor
+    places: Tensor
     failures: tuple[Failure, ...] = ()
 
     def __len__(self) -> int:
@@ -69,7 +72,7 @@ class Batch:
 def blank_batch(input_size: tuple[int, ...]) -> Batch:
     """One black clip of class 0, for a process none of whose files could be read."""
     zero = torch.zeros(1, dtype=torch.int64)
-    return Batch(torch.zeros(1, 3, *input_size, dtype=torch.uint8), zero, zero)
+    return Batch(torch.zeros(1, 3, *input_size, dtype=torch.uint8), zero, zero, zero)
 
 
 def normalised(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
@@ -140,16 +143,17 @@ class ValidationClips(Dataset[Visit]):
 
 def collate(visits: Sequence[Visit]) -> Batch:
     """Clips of all visits: first clips first, so that neighbours come from different videos."""
-    good = [visit for visit in visits if visit.failure is None]
+    good = [(place, visit) for place, visit in enumerate(visits) if visit.failure is None]
     failures = tuple(visit.failure for visit in visits if visit.failure is not None)
     if not good:
         nothing = torch.zeros(0, dtype=torch.int64)
-        return Batch(torch.zeros(0), nothing, nothing, failures)
-    repeats = range(len(good[0].clips))
+        return Batch(torch.zeros(0), nothing, nothing, nothing, failures)
+    rows = [(r, place, visit) for r in range(len(good[0][1].clips)) for place, visit in good]
     return Batch(
-        pixels=torch.stack([visit.clips[repeat] for repeat in repeats for visit in good]),
-        targets=torch.tensor([visit.target for _ in repeats for visit in good]),
-        seeds=torch.tensor([visit.seeds[repeat] for repeat in repeats for visit in good]),
+        pixels=torch.stack([visit.clips[repeat] for repeat, _, visit in rows]),
+        targets=torch.tensor([visit.target for _, _, visit in rows]),
+        seeds=torch.tensor([visit.seeds[repeat] for repeat, _, visit in rows]),
+        places=torch.tensor([repeat * len(visits) + place for repeat, place, _ in rows]),
         failures=failures,
     )
 

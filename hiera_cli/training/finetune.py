@@ -75,7 +75,8 @@ def _prepare(
     initial = find(options.model)
     recipe = finetune_recipe(initial.config).changed(changes)
     stride = clips.frame_stride or initial.preprocessing.frame_stride
-    preprocessing = replace(initial.preprocessing, frame_stride=stride)
+    sampling = options.sampling or initial.preprocessing.sampling
+    preprocessing = replace(initial.preprocessing, frame_stride=stride, sampling=sampling)
     data = read_labelled(
         options.data, annotations=options.annotations, val=options.val, known=initial.labels
     )
@@ -83,7 +84,7 @@ def _prepare(
         crop=center_crop(preprocessing),
         num_frames=preprocessing.num_frames,
         frame_stride=stride,
-        sampling=options.sampling,
+        sampling=sampling,
         cache=clips.cache,
         cache_clips=clips.cache_clips,
     )

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hiera_cli.datasets import Dataset, normalise_label, read_dataset
+from hiera_cli.datasets.dataset import Dataset, normalise_label, read_dataset
+from hiera_cli.datasets.splits import split_folder
 from hiera_cli.errors import NoInputError, UsageError
-from hiera_cli.splits import split_folder
 from hiera_cli.training.data import TrainingVideo
 
 logger = logging.getLogger("hiera_cli")

@@ -1,10 +1,12 @@
 """Mixup and cutmix: pairs of clips blended, and the soft targets that go with them.
 
-Neighbouring clips form a pair and share one draw, which depends on their own seeds only: the
-result is the same however a batch is divided over processes and parts.
+Clips at places 2k and 2k + 1 of a batch form a pair and share one draw, which depends on their own
+seed only: the result is the same however a batch is divided over processes and parts, and a clip
+whose partner could not be read stays as it is.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -29,28 +31,40 @@ class Mixing:
     cutmix: float = 0.0
 
 
-def mix(pixels: Tensor, targets: Tensor, seeds: Tensor, mixing: Mixing) -> tuple[Tensor, Tensor]:
-    """Blend neighbouring clips.
+def mix(
+    pixels: Tensor, targets: Tensor, mixing: Mixing, *, seeds: Tensor, places: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Blend the clips of each pair.
 
     Args:
         pixels: (B, 3, ..., H, W) float.
         targets: (B,) int64.
-        seeds: (B,) int64, on the CPU.
         mixing: how.
+        seeds: (B,) int64, on the CPU.
+        places: (B,) int64, on the CPU: ascending, with gaps where files could not be read.
 
     Returns:
-        Mixed pixels of the same shape, and soft targets (B, K) float32 whose rows sum to 1. The
-        last clip of an odd batch stays as it is.
+        Mixed pixels of the same shape, and soft targets (B, K) float32 whose rows sum to 1.
     """
     soft = smooth_targets(targets, mixing)
     if not (mixing.mixup or mixing.cutmix):
         return pixels, soft
     pixels, mixed = pixels.clone(), soft.clone()
-    for first in range(0, len(targets) - 1, 2):
-        pair = slice(first, first + 2)
-        share = _mix_pair(pixels[pair], np.random.default_rng(int(seeds[first])), mixing)
+    for pair in _pairs(places.tolist()):
+        rng = np.random.default_rng(int(seeds[pair.start]))
+        share = _mix_pair(pixels[pair], rng, mixing)
         mixed[pair] = share * soft[pair] + (1 - share) * soft[pair].flip(0)
     return pixels, mixed
+
+
+def _pairs(places: list[int]) -> list[slice]:
+    """The rows of each pair that is complete."""
+    neighbours = pairwise(places)
+    return [
+        slice(row, row + 2)
+        for row, (place, following) in enumerate(neighbours)
+        if place % 2 == 0 and following == place + 1
+    ]
 
 
 def smooth_targets(targets: Tensor, mixing: Mixing) -> Tensor:

@@ -85,7 +85,7 @@ class FinetuneOptions:
         model: zoo name, model folder or config.json: the architecture and the initial weights.
         from_scratch: start from random weights.
         freeze_backbone: train the head alone (a linear probe).
-        sampling: frames a stride apart, or one of each of T segments.
+        sampling: frames a stride apart, or one of each of T segments; None: the model's own.
     """
 
     data: str
@@ -94,7 +94,7 @@ class FinetuneOptions:
     model: str = DEFAULT_MODEL
     from_scratch: bool = False
     freeze_backbone: bool = False
-    sampling: SamplingName = "stride"
+    sampling: SamplingName | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

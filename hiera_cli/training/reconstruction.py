@@ -63,6 +63,7 @@ class Reconstruction:
                 batch.pixels[:NUM_PREVIEWS].clone(),
                 batch.targets[:NUM_PREVIEWS],
                 batch.seeds[:NUM_PREVIEWS],
+                batch.places[:NUM_PREVIEWS],
             )
         pixels = normalised(batch.pixels, self._preprocessing)
         loss: Tensor = forward(pixels, mask=self.masks(batch.seeds).to(pixels.device))[0]

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import av.container
@@ -84,7 +83,7 @@ def open_video(path: str, *, max_pixels: int, timeout_seconds: float | None) -> 
         os.close(descriptor)
     try:
         stream = _choose_stream(container, max_pixels)
-        stream.codec_context.options = {"max_pixels": str(max_pixels)}
+        stream.codec_context.options = {"max_pixels": str(_padded(max_pixels))}
         damage = tuple(text.strip() for _level, context, text in messages if context)
         # Generated presentation times are scrambled for AVI with B-frames.
         container.flags &= ~_GENERATE_PTS
@@ -96,7 +95,7 @@ def open_video(path: str, *, max_pixels: int, timeout_seconds: float | None) -> 
 def _open_regular_file(path: str) -> int:
     """Descriptor of a regular file; nothing else is even opened, since that may block."""
     try:
-        mode = Path(path).stat().st_mode
+        mode = os.stat(path).st_mode  # noqa: PTH116 - Path("") is the folder "."
         if not stat.S_ISREG(mode):
             raise MediaError("not_a_video", _what_it_is(mode))
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -131,7 +130,7 @@ def _open_container(
         "fd": str(descriptor),
         "protocol_whitelist": "fd",
         "format_whitelist": _FORMATS,
-        "max_pixels": str(max_pixels),
+        "max_pixels": str(_padded(max_pixels)),
     }
     try:
         return av.open("fd:", options=options, metadata_errors="replace", timeout=timeout_seconds)
@@ -163,6 +162,11 @@ def _choose_stream(container: av.container.InputContainer, max_pixels: int) -> V
     if width * height > max_pixels:
         raise too_large(width, height, max_pixels)
     return stream
+
+
+def _padded(max_pixels: int) -> int:
+    """The limit for FFmpeg, which counts the rows and columns that a codec adds at the edges."""
+    return max_pixels + max_pixels // 8 + 2**16
 
 
 def too_large(width: int, height: int, max_pixels: int) -> MediaError:

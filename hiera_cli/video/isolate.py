@@ -41,6 +41,11 @@ class DecodeProcess:
     def __init__(self) -> None:
         self._child: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, while there is one."""
+        return None if self._child is None else self._child.pid
+
     def decode(
         self,
         path: str,

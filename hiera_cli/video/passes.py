@@ -11,7 +11,7 @@ from av.codec.context import ThreadType
 
 from hiera_cli.errors import MediaError
 from hiera_cli.video.avlog import caught_messages, num_stray_messages
-from hiera_cli.video.container import FOREIGN_ERRORS, OpenVideo
+from hiera_cli.video.container import FOREIGN_ERRORS, OpenVideo, too_large
 from hiera_cli.video.packets import PacketScan, VideoPacket, plan_runs
 
 _SIZE_REFUSED = re.compile(r"picture size \S+ (is invalid|exceeds)", re.IGNORECASE)
@@ -64,6 +64,7 @@ class Decoder:
     Attributes:
         video: the open file.
         budget: the time it may take.
+        max_pixels: pixels that a picture may have.
         max_silent_packets: packets without a frame after which the rest is given up.
         damage: signs of damage so far, in words.
         num_frames: frames given so far.
@@ -71,6 +72,7 @@ class Decoder:
 
     video: OpenVideo
     budget: Budget
+    max_pixels: int
     max_silent_packets: int
     damage: list[str] = field(default_factory=list)
     num_frames: int = 0
@@ -91,7 +93,7 @@ class Decoder:
         """Frames that come out for one packet; None: those that are still inside.
 
         Raises:
-            MediaError: `timeout`, or `too_large` when the first picture is over the limit.
+            MediaError: `timeout`, or `too_large` when a picture is over the limit.
         """
         self.budget.check()
         with caught_messages() as messages:
@@ -104,6 +106,9 @@ class Decoder:
         self._refuse_size(texts)
         self.damage.extend(texts)
         self.damage.extend("a frame is damaged" for frame in frames if frame.is_corrupt)
+        for frame in frames:
+            if frame.width * frame.height > self.max_pixels:
+                raise too_large(frame.width, frame.height, self.max_pixels)
         self.num_frames += len(frames)
         self._num_silent = 0 if frames else self._num_silent + 1
         return frames

@@ -57,7 +57,10 @@ class Reader:
             self._stack.close()
             self.video = self._open()
             packets = read_packets(self.video, damage)
-        decoder = Decoder(self.video, self.budget, self._limits.max_silent_packets, damage)
+        limits = self._limits
+        decoder = Decoder(
+            self.video, self.budget, limits.max_pixels, limits.max_silent_packets, damage
+        )
         decoder.use_threads(threads)
         return decoder, packets
 

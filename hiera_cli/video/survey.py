@@ -41,7 +41,7 @@ class Survey:
     """A look at each decoded frame.
 
     Attributes:
-        ticks: the time of each frame.
+        ticks: the presentation time of each frame, or else its decoding time.
         warnings: what was noticed.
     """
 
@@ -55,7 +55,6 @@ class Survey:
 
     def see(self, frame: av.VideoFrame) -> None:
         """Take note of the next frame."""
-        tick = frame.pts if frame.pts is not None else frame.dts
         shape = (frame.width, frame.height, frame.format.name)
         if self._format is None:
             self._displayed = displayed_size(frame)
@@ -72,18 +71,14 @@ class Survey:
             )
         self._format = shape
         self._last_duration = frame.duration
+        tick = frame.pts if frame.pts is not None else frame.dts
         self.ticks.append(NO_TICK if tick is None else tick)
 
     def timeline(self, video: OpenVideo) -> Timeline:
-        """The times of the frames that really decoded.
-
-        Raises:
-            MediaError: `no_frames`.
-        """
+        """The times of the frames that really decoded."""
+        ticks = np.array(self.ticks, dtype=np.int64)
         timeline, warnings = make_timeline(
-            np.array(self.ticks, dtype=np.int64),
-            clock_of(video),
-            last_duration=self._last_duration,
+            ticks, clock_of(video), last_duration=self._last_duration
         )
         self.warnings.extend(warnings)
         return timeline

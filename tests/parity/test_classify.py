@@ -67,6 +67,7 @@ def test_scores_equal_an_independent_evaluation(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", ["dog.mp4", "mma_demo.mp4", "tc_nasa_13013.mp4"])
 def test_the_command_with_an_official_checkpoint_of_the_base_model(
     name: str, tmp_path: Path

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hiera_cli.class_names import match_labels
-from hiera_cli.datasets import Dataset, Sample
+from hiera_cli.datasets.class_names import match_labels
+from hiera_cli.datasets.dataset import Dataset, Sample
 from hiera_cli.errors import Failure
 from hiera_cli.tables import begin_table, lock_output, parse_output
 from hiera_cli.tasks.account import Account, draw_up

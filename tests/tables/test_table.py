@@ -279,6 +279,18 @@ def test_failures_vanish_once_the_item_works(tmp_path: Path) -> None:
     assert [json.loads(line)["path"] for line in output.errors.read_text().splitlines()] == ["z\n"]
 
 
+def test_nothing_but_failures_leaves_no_table(tmp_path: Path) -> None:
+    output = parse_output(tmp_path / "feats.parquet")
+    with lock_output(output):
+        table = begin_table(output, COLUMNS, settings=SETTINGS)
+        with table.writer() as writer:
+            writer.fail(Failure("a", "corrupt", "bad"))
+        table.finish()
+    assert [path.name for path in tmp_path.iterdir()] == ["feats.parquet.errors.jsonl"]
+    make(tmp_path / "empty.parquet", [])
+    assert count_rows(tmp_path / "empty.parquet") == 0
+
+
 def test_a_torn_line_is_no_line(tmp_path: Path) -> None:
     output = parse_output(tmp_path / "feats.parquet")
     with lock_output(output):

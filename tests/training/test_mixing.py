@@ -13,57 +13,59 @@ def test_label_smoothing_values() -> None:
     torch.testing.assert_close(soft, torch.tensor([[0.025, 0.025, 0.925, 0.025]]))
 
 
+def mixed(
+    pixels: torch.Tensor, labels: list[int], mixing: Mixing, *, first_seed: int = 5
+) -> tuple[torch.Tensor, torch.Tensor]:
+    places = torch.arange(len(labels))
+    return mix(pixels, torch.tensor(labels), mixing, seeds=first_seed + places, places=places)
+
+
 def test_without_mixing_clips_stay() -> None:
     pixels = clips(0.0, 1.0)
-    mixed, targets = mix(pixels, torch.tensor([0, 1]), torch.tensor([5, 6]), Mixing(2))
-    assert mixed is pixels
+    same, targets = mixed(pixels, [0, 1], Mixing(2))
+    assert same is pixels
     assert targets.tolist() == [[1.0, 0.0], [0.0, 1.0]]
 
 
 def test_mixup_blends_pixels_and_targets_by_the_same_share() -> None:
-    mixed, targets = mix(
-        clips(0.0, 1.0), torch.tensor([0, 1]), torch.tensor([5, 6]), Mixing(2, mixup=0.8)
-    )
+    blended, targets = mixed(clips(0.0, 1.0), [0, 1], Mixing(2, mixup=0.8))
     share = targets[0, 0].item()
     assert 0 < share < 1
-    torch.testing.assert_close(mixed[0], torch.full((3, 2, 8, 8), 1 - share))
-    torch.testing.assert_close(mixed[1], torch.full((3, 2, 8, 8), share))
+    torch.testing.assert_close(blended[0], torch.full((3, 2, 8, 8), 1 - share))
+    torch.testing.assert_close(blended[1], torch.full((3, 2, 8, 8), share))
     torch.testing.assert_close(targets[1], targets[0].flip(0))
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_cutmix_targets_are_the_area_that_stays(seed: int) -> None:
-    seeds = torch.tensor([seed, 0])
-    mixed, targets = mix(clips(0.0, 1.0), torch.tensor([0, 1]), seeds, Mixing(2, cutmix=1.0))
-    assert set(mixed.unique().tolist()) <= {0.0, 1.0}
-    assert targets[0, 0].item() == pytest.approx(1 - mixed[0].mean().item())
-    assert torch.equal(mixed[0, :, 0], mixed[0, :, 1])  # the same box in every frame
+    cut, targets = mixed(clips(0.0, 1.0), [0, 1], Mixing(2, cutmix=1.0), first_seed=seed)
+    assert set(cut.unique().tolist()) <= {0.0, 1.0}
+    assert targets[0, 0].item() == pytest.approx(1 - cut[0].mean().item())
+    assert torch.equal(cut[0, :, 0], cut[0, :, 1])  # the same box in every frame
 
 
-def test_an_odd_clip_stays_as_it_is() -> None:
-    pixels = clips(0.0, 1.0, 0.5)
-    mixed, targets = mix(pixels, torch.tensor([0, 1, 1]), torch.arange(3), Mixing(2, mixup=0.8))
-    assert torch.equal(mixed[2], pixels[2])
-    assert targets[2].tolist() == [0.0, 1.0]
+def test_a_clip_without_partner_stays_as_it_is() -> None:
+    """Place 3 could not be read: 0 and 1 are a pair, 2 is alone, and so is the last one."""
+    pixels, labels = clips(0.0, 1.0, 0.5, 0.25), torch.tensor([0, 1, 1, 0])
+    places = torch.tensor([0, 1, 2, 4])
+    result, targets = mix(pixels, labels, Mixing(2, mixup=0.8), seeds=places, places=places)
+    assert not torch.equal(result[:2], pixels[:2])
+    assert torch.equal(result[2:], pixels[2:])
+    assert targets[2:].tolist() == [[0.0, 1.0], [1.0, 0.0]]
 
 
 def test_the_draw_of_a_pair_does_not_depend_on_the_batch_around_it() -> None:
-    pixels, labels, seeds = (
-        torch.rand(6, 3, 2, 8, 8),
-        torch.tensor([0, 1, 1, 0, 0, 1]),
-        torch.arange(6),
-    )
-    mixing = Mixing(2, smoothing=0.1, mixup=0.8, cutmix=1.0)
-    whole, targets = mix(pixels, labels, seeds, mixing)
-    part, part_targets = mix(pixels[2:4], labels[2:4], seeds[2:4], mixing)
+    pixels, mixing = torch.rand(6, 3, 2, 8, 8), Mixing(2, smoothing=0.1, mixup=0.8, cutmix=1.0)
+    whole, targets = mixed(pixels, [0, 1, 1, 0, 0, 1], mixing, first_seed=0)
+    part, part_targets = mixed(pixels[2:4], [1, 0], mixing, first_seed=2)
     assert torch.equal(whole[2:4], part)
     assert torch.equal(targets[2:4], part_targets)
 
 
 def test_mixup_shares_follow_the_beta_distribution() -> None:
-    mixing, labels = Mixing(2, mixup=0.8), torch.tensor([0, 1])
+    mixing = Mixing(2, mixup=0.8)
     shares = [
-        mix(clips(0.0, 1.0), labels, torch.tensor([seed, 0]), mixing)[1][0, 0].item()
+        mixed(clips(0.0, 1.0), [0, 1], mixing, first_seed=seed)[1][0, 0].item()
         for seed in range(400)
     ]
     # Beta(0.8, 0.8): mean 1/2, variance 1 / (4 · (2 · 0.8 + 1)) = 0.0962

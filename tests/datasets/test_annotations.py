@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from hiera_cli.annotations import (
+from hiera_cli.datasets.annotations import (
     ClipKey,
     ListedPath,
     clean_label,
@@ -50,6 +50,7 @@ def test_kinetics_columns_are_found_by_header_in_any_order() -> None:
         ("youtube_id,time_start,time_end,split\nabc,1,2,test\n", "no column label"),
         ("", "no column label, time_end, time_start, youtube_id"),
         ("label,youtube_id,time_start,time_end\nx,abc,1\n", "line 2"),
+        ("label,youtube_id,time_start,time_end\nx\n", "line 2"),
         ("label,youtube_id,time_start,time_end\nx,abc,1,2\nx,abc,one,2\n", "line 3"),
         ("label,youtube_id,time_start,time_end\nx,abc,nan,2\n", "line 2"),
         ("label,youtube_id,time_start,time_end\nx,abc,inf,2\n", "line 2"),

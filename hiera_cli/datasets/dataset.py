@@ -1,7 +1,8 @@
 """Labelled data sets on disk: which video belongs to which class, missing ones kept.
 
 Layouts, found automatically: a Kinetics folder with its annotation CSV, list files, and one folder
-a class (videos, or images where there is no video). A `Dataset` says in words what was found.
+a class (videos, or images where there is no video); given by name, Something-Something's JSON
+files. A `Dataset` says in words what was found.
 """
 
 # os.path keeps every byte of a name, and says no where Path raises:
@@ -12,7 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hiera_cli.annotations import (
+from hiera_cli.datasets.annotations import (
     KineticsRow,
     clean_label,
     clip_key,
@@ -21,7 +22,15 @@ from hiera_cli.annotations import (
     read_kinetics,
     read_list,
 )
-from hiera_cli.class_names import normalise_label
+from hiera_cli.datasets.class_names import normalise_label
+from hiera_cli.datasets.something_something import read_something
+from hiera_cli.datasets.splits import (
+    choose_split_folder,
+    own_name,
+    split_aliases,
+    split_called,
+    split_folder,
+)
 from hiera_cli.errors import NoInputError, UsageError
 from hiera_cli.inputs import (
     IMAGE_SUFFIXES,
@@ -29,13 +38,6 @@ from hiera_cli.inputs import (
     InputPath,
     expand_inputs,
     printable,
-)
-from hiera_cli.splits import (
-    choose_split_folder,
-    own_name,
-    split_aliases,
-    split_called,
-    split_folder,
 )
 
 __all__ = ["Dataset", "Sample", "normalise_label", "read_dataset"]
@@ -111,6 +113,8 @@ def read_dataset(root: str, *, annotations: str | None = None, split: str | None
 
 
 def _annotated(root: str, annotations: str, split: str | None) -> Dataset:
+    if annotations.lower().endswith(".json"):
+        return _something(root, annotations)
     if is_kinetics_csv(annotations):
         return _kinetics(root, annotations, split)
     return _listed(root, annotations)
@@ -185,6 +189,21 @@ def _kinetics(root: str, annotations: str, split: str | None) -> Dataset:
         samples.append(Sample(path, name, row.label))
     layout = f"Kinetics annotations '{printable(annotations)}' ({split_name or 'one'} split)"
     return _dataset(samples, f"{layout}, videos in '{printable(folder)}'", split=split_name)
+
+
+def _something(root: str, annotations: str) -> Dataset:
+    """Something-Something-v2: videos anywhere below `root`, named after their numbers."""
+    rows = read_something("".join(open_lines(annotations)), source=annotations)
+    found = expand_inputs([root], suffixes=VIDEO_SUFFIXES)
+    files = {os.path.splitext(os.path.basename(file.path))[0]: file.path for file in found}
+    samples = []
+    for row in rows:
+        path = files.get(row.video_id)
+        name = os.path.relpath(path, root) if path else row.video_id
+        samples.append(Sample(path, name, row.label))
+    layout = f"Something-Something labels '{printable(annotations)}'"
+    split = _split_in_name(annotations)
+    return _dataset(samples, f"{layout}, videos in '{printable(root)}'", split=split)
 
 
 def _rows_of_split(

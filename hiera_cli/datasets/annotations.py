@@ -123,7 +123,7 @@ def read_kinetics(lines: Iterable[str], *, source: str) -> Iterator[KineticsRow]
 
 
 def _kinetics_row(cells: dict[str, str], source: str, line_number: int) -> KineticsRow:
-    youtube_id, label = cells["youtube_id"].strip(), clean_label(cells.get("label", ""))
+    youtube_id, label = cells.get("youtube_id", "").strip(), clean_label(cells.get("label", ""))
     if not youtube_id or not label:
         raise _bad_line(source, line_number, "an empty youtube_id or label")
     try:

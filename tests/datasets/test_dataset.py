@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from hiera_cli.datasets import Dataset, Sample, normalise_label, read_dataset
+from hiera_cli.datasets.dataset import Dataset, Sample, normalise_label, read_dataset
 from hiera_cli.errors import NoInputError, UsageError
 
 HEADER = "label,youtube_id,time_start,time_end,split\n"

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiera_cli.class_names import match_labels, normalise_label
+from hiera_cli.datasets.class_names import match_labels, normalise_label
 
 LABELS = ("playing guitar", "massaging person's head", "crane", "Crane", "crane bird", "crane")
 

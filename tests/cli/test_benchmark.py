@@ -1,0 +1,45 @@
+import io
+import json
+
+import pytest
+
+from hiera_cli.cli.benchmark import _rows, _show, _sizes
+from hiera_cli.cli.records import as_json
+from hiera_cli.errors import UsageError
+from tests.report.benchmarks import comparison, report
+
+MEASURED = report(comparison("mvit_v2_s", top1=80.8))
+
+
+def test_the_tables_name_the_bottleneck_and_suggest_what_to_type() -> None:
+    stream = io.StringIO()
+    _show(MEASURED, stream)
+    text = stream.getvalue()
+    assert "bottleneck: model" in text
+    assert "--workers 1 --batch-size 2" in text
+    assert "matrix peak 1000 GFLOP/s" in text
+    row = next(line for line in text.splitlines() if "mvit_v2_s" in line)
+    assert "1.25" in row
+    assert "80.8" in row
+
+
+def test_json_is_valid_and_csv_rows_name_every_measurement() -> None:
+    values = json.loads(json.dumps(as_json(MEASURED), allow_nan=False))
+    assert values["stages"][2] == {
+        "name": "copy",
+        "seconds_per_view": 0.0,
+        "views_per_second": None,
+    }
+    assert values["comparison"][0]["times_ours"] == 1.25
+    names = [(row["section"], row["name"]) for row in _rows(MEASURED)]
+    assert names[0] == ("stage", "decode")
+    assert ("sweep", 2) in names
+    assert ("comparison", "mvit_v2_s") in names
+
+
+def test_batch_sizes_are_numbers() -> None:
+    assert _sizes("4,1,4") == (1, 4)
+    assert _sizes(None) is None
+    for bad in ("", "two", "0,1"):
+        with pytest.raises(UsageError):
+            _sizes(bad)
