@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _QUOTES = str.maketrans("", "", "\"'`´‘’‚“”„")
+_CLASS_NUMBER = re.compile(r"[0-9]{1,9}")
 _IMAGENET_FOLDER = re.compile(r"n[0-9]{8}")
 
 
@@ -30,6 +31,11 @@ def normalise_label(name: str) -> str:
     return " ".join(folded.translate(_QUOTES).replace("_", " ").split())
 
 
+def is_class_number(name: str) -> bool:
+    """Whether a label is a class index rather than a name: up to nine digits."""
+    return _CLASS_NUMBER.fullmatch(name) is not None
+
+
 def match_labels(classes: Sequence[str], labels: Sequence[str]) -> LabelMatch:
     """The model class that each class of a data set means.
 
@@ -45,7 +51,7 @@ def match_labels(classes: Sequence[str], labels: Sequence[str]) -> LabelMatch:
     by_name = _match_names(classes, labels)
     if by_name.index_of or not classes:
         return by_name
-    if all(name.isascii() and name.isdigit() for name in classes):
+    if all(map(is_class_number, classes)):
         index_of = {name: int(name) for name in classes if int(name) < len(labels)}
         return _match(classes, index_of, "labels are class numbers of the model")
     if len(classes) == len(labels) and all(map(_IMAGENET_FOLDER.fullmatch, classes)):

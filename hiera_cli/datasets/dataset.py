@@ -22,7 +22,7 @@ from hiera_cli.datasets.annotations import (
     read_kinetics,
     read_list,
 )
-from hiera_cli.datasets.class_names import normalise_label
+from hiera_cli.datasets.class_names import is_class_number, normalise_label
 from hiera_cli.datasets.something_something import read_something
 from hiera_cli.datasets.splits import (
     choose_split_folder,
@@ -282,7 +282,7 @@ def _dataset(
         raise NoInputError(f"{layout}: nothing is listed there")
     if num_conflicts:
         warnings += (f"{num_conflicts} repeated rows contradict the label of the first",)
-    indexed = all(label.isascii() and label.isdigit() for label in spelling.values())
+    indexed = all(map(is_class_number, spelling.values()))
     return Dataset(
         samples=tuple(kept.values()),
         classes=tuple(sorted({s.label for s in kept.values()}, key=int if indexed else _order)),

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from hiera_cli.errors import UsageError
+from hiera_cli.model.block import Block
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
 
@@ -94,7 +95,7 @@ def _set_gratings(embedding: nn.Conv3d) -> None:
 
 def _set_energies(model: Hiera) -> None:
     """The first MLP adds |a| + |b| of two gratings a quarter turn apart; the rest passes it on."""
-    first, second, *_ = model.blocks
+    first, second, *others = (block for block in model.blocks if isinstance(block, Block))
     first.attn.proj.weight.mul_(0.1)
     fc1, fc2 = first.mlp.fc1.weight, first.mlp.fc2.weight
     num_hidden, first_energy = 2 * NUM_GRATINGS, NUM_GRATINGS
@@ -106,7 +107,7 @@ def _set_energies(model: Hiera) -> None:
         for half, sign in enumerate((1, -1)):
             fc1[2 * channel + half, channel] = 2 * sign
             fc2[first_energy + channel // 2, 2 * channel + half] = 0.6
-    for block in model.blocks[1:]:
+    for block in (second, *others):
         block.attn.proj.weight.mul_(0.3)
         block.mlp.fc2.weight.mul_(0.3)
         if hasattr(block, "proj"):
@@ -114,7 +115,7 @@ def _set_energies(model: Hiera) -> None:
     _set_products(second)
 
 
-def _set_products(block: nn.Module) -> None:
+def _set_products(block: Block) -> None:
     """An MLP that adds motion times place, from |a + b| − |a − b|, in channels after its input's.
 
     One product for each orientation and wave, and each of the horizontal and vertical place.

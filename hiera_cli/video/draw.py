@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -90,11 +91,11 @@ def write_video(
     first = next(pictures, None)
     if first is None:
         raise UsageError(f"no frames to write to '{path}'")
-    with _replacing(path) as part:
-        try:
+    try:
+        with _replacing(path) as part:
             return _encode(part, chain((first,), pictures), first.shape, fps, encoding)
-        except (av.FFmpegError, OSError) as error:
-            raise OutputError(f"cannot write '{path}': {error}") from error
+    except (av.FFmpegError, OSError) as error:
+        raise OutputError(f"cannot write '{path}': {error}") from error
 
 
 @contextmanager
@@ -138,7 +139,11 @@ def _add_stream(
     if height % 2 or width % 2:
         raise UsageError(f"video sides must be even, not {width}×{height}")
     rate = Fraction(fps).limit_denominator(30000)
-    stream = container.add_stream(encoding.encoder, rate=rate, options=dict(encoding.options))
+    try:
+        added = container.add_stream(encoding.encoder, rate=rate, options=dict(encoding.options))
+    except ValueError as error:
+        raise OutputError(f"PyAV was built without {encoding.encoder}") from error
+    stream = cast(VideoStream, added)
     stream.width, stream.height = width, height
     stream.pix_fmt = "yuv420p"
     stream.codec_context.thread_count = 1

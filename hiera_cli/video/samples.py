@@ -103,7 +103,7 @@ def _sailboat(rng: Rng, times: Curve) -> Layer:
     return _actor(
         canvas,
         size=0.38,
-        x=-0.5 + 0.45 * times,
+        x=rng.uniform(-0.55, -0.45) + 0.45 * times,
         y=0.28 + 0.008 * np.sin(11 * times),
         turn=0.05 * np.sin(8 * times),
     )

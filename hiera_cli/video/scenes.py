@@ -122,15 +122,9 @@ def _sample(scene: Scene, layer: Layer, width: int, height: int) -> Tensor:
 
 
 def _aim(scene: Scene, nearness: float, across: Field, down: Field) -> tuple[Field, Field]:
-    """From offsets off the optical axis to points on the cylinder, both in short sides.
+    """Longitude and height on the cylinder, (N, H, W) each, of offsets from the optical axis.
 
-    Args:
-        scene: camera and lens.
-        nearness: of the layer that is looked at.
-        across, down: (1, 1, W) and (1, H, 1).
-
-    Returns:
-        Longitude and height, (N, H, W) each.
+    The offsets are (1, 1, W) across and (1, H, 1) down; everything is in short sides.
     """
     path, lens = scene.path, scene.lens
     roll = path.roll[:, None, None]

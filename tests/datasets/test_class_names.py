@@ -45,6 +45,10 @@ def test_numbers_are_class_indices_unless_a_class_is_called_so() -> None:
     assert match_labels(["0", "1"], ["1", "0"]).index_of == {"0": 1, "1": 0}
 
 
+def test_a_number_of_five_thousand_digits_is_a_name() -> None:
+    assert match_labels(["9" * 5000], LABELS).unknown == ("9" * 5000,)
+
+
 def test_imagenet_folders_count_in_sorted_order_only_when_complete() -> None:
     folders = ["n02000002", "n01000001"]
     assert match_labels(folders, ["tench", "hen"]).index_of == {"n01000001": 0, "n02000002": 1}

@@ -1,0 +1,74 @@
+"""Rendered data sets: class folders, evenly filled, the same for the same seed."""
+
+import av
+import numpy as np
+import pytest
+
+from hiera_cli.datasets import normalise_label, read_dataset
+from hiera_cli.errors import UsageError
+from hiera_cli.options import SynthOptions
+from hiera_cli.tasks.synth import BLOCK, make_start, synthesise
+from hiera_cli.video.camera import MOTIONS
+from hiera_cli.video.draw import write_video
+from hiera_cli.weights import open_model
+
+
+def frames_of(path):
+    with av.open(str(path)) as container:
+        return np.stack([f.to_ndarray(format="rgb24") for f in container.decode(video=0)])
+
+
+def test_class_folders(tmp_path):
+    options = SynthOptions(out=tmp_path, num=12, width=48, height=32, seed=3)
+    records = list(synthesise(options))
+    assert [r.label for r in records] == [*MOTIONS, *MOTIONS[:2]]
+    assert all(r.path.parent.name == r.label.replace(" ", "_") for r in records)
+    dataset = read_dataset(str(tmp_path))
+    assert len(dataset.samples) == 12
+    assert {normalise_label(c) for c in dataset.classes} == {normalise_label(m) for m in MOTIONS}
+    assert frames_of(records[0].path).shape == (16, 32, 48, 3)
+
+
+def test_same_seed_same_frames_whatever_the_number_of_workers(tmp_path):
+    options = [
+        SynthOptions(out=tmp_path / str(workers), num=2, width=48, height=32, workers=workers)
+        for workers in (1, 2)
+    ]
+    one, two = (list(synthesise(o)) for o in options)
+    for a, b in zip(one, two, strict=True):
+        assert (frames_of(a.path) == frames_of(b.path)).all()
+    assert BLOCK > 2
+
+
+def test_real_footage(tmp_path):
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 255, (96, 144, 3), dtype=np.uint8)
+    write_video(tmp_path / "real.mp4", [picture] * 40, fps=15)
+    options = SynthOptions(
+        out=tmp_path / "out", num=10, width=48, height=32, source=[str(tmp_path / "real.mp4")]
+    )
+    films = {r.label: frames_of(r.path).astype(int) for r in synthesise(options)}
+    change = {label: np.abs(np.diff(f, axis=0)).mean() for label, f in films.items()}
+    assert max(change, key=change.__getitem__) != "static"
+    assert change["static"] == min(change.values())
+
+
+def test_start_is_a_model_folder(tmp_path):
+    make_start(tmp_path / "start")
+    loaded = open_model(str(tmp_path / "start"))
+    assert loaded.labels == MOTIONS
+    assert loaded.preprocessing.crop_size == 64
+    assert sum(p.numel() for p in loaded.model.parameters()) < 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num": 0}, "--num"),
+        ({"width": 47}, "47×80"),
+        ({"still": True}, "--still"),
+    ],
+)
+def test_refuses_options_that_mean_nothing(tmp_path, changes, message):
+    with pytest.raises(UsageError, match=message):
+        SynthOptions(out=tmp_path, **changes)
