@@ -21,6 +21,7 @@ from hiera_cli.video.container import FOREIGN_ERRORS, OpenVideo
 from hiera_cli.video.timeline import NO_TICK, Ticks
 
 _KEPT_BYTES = 16 * 2**20
+_PACKET_BYTES = 1024  # what a packet takes beside its data
 _MIN_SKIPPED_PACKETS = 8
 VideoPacket: TypeAlias = "Packet[VideoStream]"
 
@@ -116,7 +117,7 @@ def scan_packets(
             damage.append("a packet is cut short")
         if tick is not None and tick >= last_tick and not packet.is_discard:
             last_tick, last_duration = tick, packet.duration
-        kept_bytes += packet.size
+        kept_bytes += packet.size + _PACKET_BYTES
         if kept is not None:
             kept.append(packet)
             kept = kept if kept_bytes <= _KEPT_BYTES else None

@@ -17,7 +17,9 @@ from hiera_cli.options import EngineOptions
 from hiera_cli.tasks.feature_table import write_features
 video, model, out = sys.argv[1:]
 torch.set_num_threads(1)
-options = EngineOptions(model=model, device="cpu", batch_size="8", workers="1", isolate=False)
+options = EngineOptions(
+    model=model, device="cpu", batch_size="8", workers="1", isolate=False, timeout=0
+)
 records = list(write_features(expand_inputs([video]), out, options=options))
 print(records[-1].num_clips, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
