@@ -40,7 +40,7 @@ def make_motion_network(config: HieraConfig, *, seed: int) -> Hiera:
         model = Hiera(config)
         with torch.no_grad():
             _scale_linear_layers(model)
-            _set_gratings(model.patch_embed.proj)
+            _set_gratings(model)
             _set_energies(model)
             _set_places(model)
     finally:
@@ -69,7 +69,8 @@ def grating(
     along = (x * math.cos(angle) + y * math.sin(angle)) / wavelength
     wave = window * torch.cos(2 * math.pi * (along - rate * t) + phase)
     wave = wave - window * wave.sum() / window.sum()
-    return (wave / wave.norm()).float()
+    normed: Tensor = wave / wave.norm()
+    return normed.float()
 
 
 def _scale_linear_layers(model: nn.Module) -> None:
@@ -80,17 +81,18 @@ def _scale_linear_layers(model: nn.Module) -> None:
             nn.init.zeros_(layer.bias)
 
 
-def _set_gratings(embedding: nn.Conv3d) -> None:
+def _set_gratings(model: Hiera) -> None:
     """The first channels see gratings in the luminance; those for energies and places nothing."""
-    size = tuple(embedding.weight.shape[2:])
-    embedding.weight.mul_(0.2)
-    nn.init.zeros_(embedding.bias)
+    weight, bias = model.patch_embed.proj.parameters()
+    size = tuple(weight.shape[2:])
+    weight.mul_(0.2)
+    nn.init.zeros_(bias)
     luminance = torch.tensor(LUMINANCE)[:, None, None, None]
     choices = itertools.product(ORIENTATIONS, (1, -1), WAVES, (0.0, math.pi / 2))
     for channel, (angle, sign, (wavelength, rate), phase) in enumerate(choices):
         wave = grating(size, angle=angle, wavelength=wavelength, rate=sign * rate, phase=phase)
-        embedding.weight[channel] = 1.6 * luminance * wave
-    embedding.weight[NUM_GRATINGS : NUM_GRATINGS + NUM_ENERGIES + NUM_PLACES] = 0
+        weight[channel] = 1.6 * luminance * wave
+    weight[NUM_GRATINGS : NUM_GRATINGS + NUM_ENERGIES + NUM_PLACES] = 0
 
 
 def _set_energies(model: Hiera) -> None:

@@ -225,8 +225,8 @@ def _add_lighthouse(canvas: Canvas, *, x: float, foot: float) -> None:
 
 def _add_plate(canvas: Canvas, rng: Rng, x: float, y: float, fruits: tuple[Colour, ...]) -> None:
     canvas.ellipse(x + 0.02, y + 0.03, 0.31, 0.31, (0.28, 0.18, 0.14))
-    for radius, tone in ((0.3, 0.93), (0.25, 0.80), (0.24, 0.97)):
-        canvas.ellipse(x, y, radius, radius, (tone, tone, tone))
+    for radius, gray in ((0.3, 0.93), (0.25, 0.80), (0.24, 0.97)):
+        canvas.ellipse(x, y, radius, radius, (gray, gray, gray))
     for _ in range(5):
         dx, dy = rng.normal(0, 0.09, 2).clip(-0.14, 0.14)
         size, tone = float(rng.uniform(0.05, 0.08)), fruits[rng.integers(4)]

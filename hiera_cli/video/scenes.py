@@ -98,7 +98,7 @@ def _expose(scene: Scene, width: int, height: int) -> Tensor:
     for layer in scene.layers:
         picture = _lay_over(picture, _sample(scene, layer, width, height))
     if scene.shutter_samples > 1:
-        picture = picture.unflatten(0, (-1, scene.shutter_samples)).mean(dim=1)
+        picture = picture.view(-1, scene.shutter_samples, *picture.shape[1:]).mean(dim=1)
     return picture
 
 

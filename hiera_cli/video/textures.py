@@ -35,10 +35,8 @@ def draw_screen(rng: Rng, size: int) -> Image:
     noise = fractal_noise(rng, size, roughness=float(rng.uniform(0.4, 0.7)))
     if rng.random() < 0.5:
         bars = np.sin(np.linspace(0, rng.uniform(20, 90), size, dtype=np.float32))
-        noise = (
-            noise * 0.4
-            + np.broadcast_to(bars if rng.random() < 0.7 else bars[:, None], noise.shape) * 0.3
-        )
+        across = np.broadcast_to(bars if rng.random() < 0.7 else bars[:, None], noise.shape)
+        noise = np.asarray(0.4 * noise + 0.3 * across, dtype=np.float32)
     alpha = soft_step(noise - np.quantile(noise, rng.uniform(0.75, 0.93)), 0.02)
     return np.concatenate([_painted_noise(rng, size), alpha[..., None]], axis=2)
 
@@ -54,13 +52,14 @@ def fractal_noise(rng: Rng, size: int, *, roughness: float = 0.55, coarsest: int
         total += amplitude * _enlarge(rng.standard_normal((cells, cells), dtype=np.float32), size)
         amplitude, cells = amplitude * roughness, cells * 2
     low, high = np.quantile(total[::4, ::4], (0.01, 0.99))
-    return np.clip((total - low) / max(float(high - low), 1e-6), 0, 1, dtype=np.float32)
+    stretched = (total - np.float32(low)) / np.float32(max(float(high - low), 1e-6))
+    return np.asarray(np.clip(stretched, 0, 1), dtype=np.float32)
 
 
 def _enlarge(grid: Image, size: int) -> Image:
     """Bilinear enlargement of a square grid (with smoothed weights) to (size, size)."""
     weights = _enlarging_matrix(len(grid), size)
-    return weights @ grid @ weights.T
+    return np.asarray(weights @ grid @ weights.T, dtype=np.float32)
 
 
 def _enlarging_matrix(cells: int, size: int) -> Image:
@@ -99,7 +98,7 @@ def _painted_noise(rng: Rng, size: int) -> Image:
         field = 0.5 + 0.5 * np.sin(field * np.float32(rng.uniform(10, 40)))
     elif kind == 2:
         levels = int(rng.integers(3, 7))
-        field = np.floor(field * levels) / levels
+        field = np.floor(field * np.float32(levels)) / np.float32(levels)
     return _colour(field, _palette(rng, int(rng.integers(3, 6))))
 
 
@@ -158,7 +157,7 @@ def _leaf_mask(
 
 def soft_step(field: npt.NDArray[np.floating], width: float) -> Image:
     """0 below, 1 above zero, with a ramp of `width`."""
-    return np.clip(field / width + 0.5, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(field / width + 0.5, 0, 1), dtype=np.float32)
 
 
 def _silhouette(rng: Rng, size: int) -> Image:
@@ -218,4 +217,5 @@ def _regrade(picture: Image, rng: Rng) -> Image:
     middle = picture.mean(axis=(0, 1))
     target = np.clip(middle + rng.uniform(-0.2, 0.2), 0.15, 0.85)
     balance = rng.uniform(0.85, 1.15, 3)
-    return np.clip((picture - middle) * contrast * balance + target, 0, 1).astype(np.float32)
+    graded = (picture - middle) * contrast * balance + target
+    return np.asarray(np.clip(graded, 0, 1), dtype=np.float32)
