@@ -46,7 +46,8 @@ def test_walk_through(tmp_path):
         "--drop-path", "0", "--no-flip", "--cache", "cache", "--workers", "0",
         cwd=tmp_path,
     )  # fmt: skip
-    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").open()]
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
     losses = [row["loss"] for row in rows if "loss" in row]
     assert sum(losses[-10:]) < 0.85 * sum(losses[:10])
     hiera("eval", "val", "-m", "run/last", *CENTER_VIEW, "--out", "results", cwd=tmp_path)
