@@ -38,7 +38,7 @@ def test_the_readme_opens_with_two_commands() -> None:
 @pytest.mark.parametrize("command", hiera_commands())
 def test_commands_and_their_flags_exist(command: str) -> None:
     words = shlex.split(command)[1:]
-    names = words[:2] if words[0] == "models" else words[:1]
+    names = words[:2] if words[0] in ("models", "synth") else words[:1]
     result = CliRunner().invoke(app, [*names, "--help"], env={"COLUMNS": "300"})
     assert result.exit_code == 0, result.output
     for word in words:

@@ -159,7 +159,7 @@ def _run(
             console.say(f"{len(plan.files) - num_left} videos are finished already")
         for failure in _follow(evaluate(plan, engine, table), num_left, quiet=quiet):
             console.show_failure(failure)
-        table.finish()
+        table.finish(keep_empty=True)
 
 
 def _follow(results: Iterator[Any], total: int, *, quiet: bool) -> Iterator[Failure]:

@@ -122,10 +122,12 @@ class Table:
         """A writer for this process."""
         return TableWriter(self.output, self.columns)
 
-    def finish(self) -> int:
+    def finish(self, *, keep_empty: bool = False) -> int:
         """Merge everything into the result, put it in place and end the work in progress.
 
-        There is no result when every item failed: it would fix the settings of nothing.
+        Args:
+            keep_empty: write a table without rows when every item failed. Otherwise there is no
+                result then: it would fix the settings of nothing.
 
         Returns:
             The number of rows added to those that the output held before.
@@ -140,7 +142,8 @@ class Table:
             failures = {key: failure for key, failure in listed.items() if key not in done}
             write_failures(self.output.errors, failures)
             nothing_came = bool(failures) and not journals and not self.output.files
-            if journals or self.replaces or not (self.output.files or nothing_came):
+            wanted = keep_empty or not nothing_came
+            if journals or self.replaces or (wanted and not self.output.files):
                 return self._assemble(journals)
             self.output.settings.unlink()
             return 0

@@ -12,10 +12,11 @@ from hiera_cli.video.camera import CameraPath, draw_wobble
 from hiera_cli.video.canvas import Canvas, Colour
 from hiera_cli.video.draw import h264, vp9, write_video
 from hiera_cli.video.postcards import city, harbour, meadow, mountains, table
-from hiera_cli.video.scenes import Layer, Look, Scene, render
+from hiera_cli.video.scenes import Frames, Layer, Look, Scene, render
 from hiera_cli.video.textures import Rng
 
 WIDTH, HEIGHT, FPS, NUM_FRAMES = 320, 240, 30, 90
+SEED = 7
 Curve = npt.NDArray[np.float64]
 Travel = tuple[float, float]
 
@@ -42,16 +43,20 @@ class Film:
     actors: tuple[Callable[[Rng, Curve], Layer], ...] = ()
 
 
-def film_samples(folder: Path, *, seed: int = 7) -> Iterator[Path]:
+def film_samples(folder: Path) -> Iterator[Path]:
     """Render the sample videos into class folders; yields each file when it is there."""
-    for index, film in enumerate(FILMS):
+    for film in FILMS:
         path = folder / film.name
         path.parent.mkdir(parents=True, exist_ok=True)
-        rng = np.random.default_rng((seed, index))
-        frames = render(_scene(film, rng), WIDTH, HEIGHT, rng=rng)
         encoding = vp9(crf=36) if path.suffix == ".webm" else h264(crf=25, preset="slow")
-        write_video(path, frames, fps=FPS, encoding=encoding)
+        write_video(path, shoot(film), fps=FPS, encoding=encoding)
         yield path
+
+
+def shoot(film: Film) -> Frames:
+    """The frames of one of the films, (T, H, W, 3) uint8; always the same ones."""
+    rng = np.random.default_rng((SEED, FILMS.index(film)))
+    return render(_scene(film, rng), WIDTH, HEIGHT, rng=rng)
 
 
 def _scene(film: Film, rng: Rng) -> Scene:

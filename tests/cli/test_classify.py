@@ -4,13 +4,14 @@ import csv
 import importlib.util
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from hiera_cli.cli.app import app
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.weights import save_model
 from hiera_cli.zoo import Preprocessing
@@ -48,19 +49,13 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def classify(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "hiera_cli", "classify", *arguments],
-        capture_output=True,
-        text=True,
-        input=stdin,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+def classify(*arguments: str, stdin: str | None = None) -> Any:
+    return CliRunner().invoke(app, ["classify", *arguments], input=stdin)
 
 
 def test_a_folder_gives_a_record_a_file_and_exit_code_3(model: str, videos: Path) -> None:
     result = classify(str(videos), "-m", model, "-f", "json", "-k", "3")
-    assert result.returncode == 3
+    assert result.exit_code == 3
     good, bad, other = json.loads(result.stdout)
     assert set(good) - {"warnings"} == KEYS
     assert good["path"] == str(videos / "a.mp4")
@@ -80,7 +75,7 @@ def test_a_folder_gives_a_record_a_file_and_exit_code_3(model: str, videos: Path
 def test_all_formats_say_the_same(model: str, videos: Path, tmp_path: Path) -> None:
     for suffix in ("json", "jsonl", "csv"):
         out = tmp_path / f"out.{suffix}"
-        assert classify(str(videos), "-m", model, "-o", str(out), "-q").returncode == 3
+        assert classify(str(videos), "-m", model, "-o", str(out), "-q").exit_code == 3
     records = json.loads((tmp_path / "out.json").read_text())
     lines = (tmp_path / "out.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == records
@@ -100,7 +95,7 @@ def test_all_formats_say_the_same(model: str, videos: Path, tmp_path: Path) -> N
 
 def test_the_table_is_for_people(model: str, videos: Path) -> None:
     result = classify(str(videos / "a.mp4"), "-m", model, "--protocol", "fast")
-    assert result.returncode == 0
+    assert result.exit_code == 0
     assert "action" in result.stdout
     assert "%" in result.stdout
     assert "\x1b" not in result.stdout
@@ -114,14 +109,14 @@ def test_one_video_is_a_batch_of_one(model: str, videos: Path) -> None:
 
 def test_paths_from_stdin_and_exit_code_4(model: str, videos: Path) -> None:
     result = classify("-", "-m", model, "-f", "jsonl", stdin=f"{videos}/bad.mp4\n{videos}/no.mp4\n")
-    assert result.returncode == 4
+    assert result.exit_code == 4
     kinds = [json.loads(line)["error"]["kind"] for line in result.stdout.splitlines()]
     assert kinds == ["not_a_video", "not_found"]
 
 
 def test_weights_that_are_nowhere_are_exit_code_5(videos: Path, tmp_path: Path) -> None:
     result = classify(str(videos / "a.mp4"), "--offline", "--cache-dir", str(tmp_path))
-    assert result.returncode == 5
+    assert result.exit_code == 5
     assert result.stdout == ""
     assert "hiera models download hiera_base_16x224" in result.stderr
     assert "camera-motion" in result.stderr
@@ -144,7 +139,7 @@ def test_flags_that_mean_nothing_are_usage_errors(
     arguments: tuple[str, ...], model: str, videos: Path
 ) -> None:
     result = classify(str(videos / "a.mp4"), "-m", model, *arguments)
-    assert result.returncode == 2, result.stderr
+    assert result.exit_code == 2, result.stderr
     assert result.stdout == ""
 
 
@@ -160,6 +155,6 @@ def test_output_that_cannot_be_written_is_an_error_and_not_a_traceback(
 ) -> None:
     out = tmp_path / "gone" / "out.json"
     result = classify(str(videos / "a.mp4"), "-m", model, "-o", str(out))
-    assert result.returncode == 1
+    assert result.exit_code == 1
     assert "cannot write" in result.stderr
     assert "Traceback" not in result.stderr

@@ -18,7 +18,7 @@ MEAN, STD = 0.45, 0.225
 def decode_all(path: str | Path) -> tuple[list[np.ndarray], list[float], float]:
     """All frames (H, W, 3) uint8, their presentation times, and the average rate."""
     with av.open(str(path)) as container:
-        stream = container.streams.video[0]
+        stream = container.streams.best("video")
         frames = list(container.decode(stream))
         rate = float(stream.average_rate)
         return [f.to_ndarray(format="rgb24") for f in frames], [f.time for f in frames], rate

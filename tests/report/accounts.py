@@ -106,4 +106,4 @@ def _write(predictions, plan, samples, scores, failures) -> None:
                 writer.commit(key_of(sample))
             for failure in failures:
                 writer.fail(failure)
-        table.finish()
+        table.finish(keep_empty=True)

@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from hiera_cli.datasets import normalise_label, read_dataset
+from hiera_cli.datasets.dataset import normalise_label, read_dataset
 from hiera_cli.errors import UsageError
 from hiera_cli.options import SynthOptions
 from hiera_cli.tasks.synth import BLOCK, make_start, synthesise
