@@ -319,3 +319,13 @@ def test_the_default_folder_is_named_after_model_and_data() -> None:
     assert default_folder("hiera_base_16x224", "/data/k 400/") == Path(
         "eval-hiera_base_16x224-k_400"
     )
+
+
+def test_the_bundled_model_names_every_sample_clip(tmp_path: Path) -> None:
+    samples = Path(__file__).parents[2] / "sample_videos"
+    result = hiera("eval", samples, "-m", "camera-motion", "--out", tmp_path, "-f", "json")
+    assert result.returncode == 0, result.stderr
+    metrics = json.loads(result.stdout)
+    assert metrics["top1"] == 1.0
+    assert metrics["num_evaluated"] == len([*samples.rglob("*.mp4"), *samples.rglob("*.webm")])
+    assert (tmp_path / "report.html").stat().st_size < 2_000_000
