@@ -9,6 +9,9 @@ from hiera_cli.video.decode import Finished, Frame, Planned, VideoInfo
 from hiera_cli.video.sampling import ClipPlan
 from hiera_cli.video.transforms import CropPlan, crop_frame
 
+Crops = tuple[torch.Tensor, ...]
+"""The crops of one frame, each (C, S, S) float32 in 0..255."""
+
 
 class ClipCollector:
     """Gathers the cropped frames of a video until clips are complete.
@@ -23,11 +26,9 @@ class ClipCollector:
         self._streaming = streaming
         self._clips: tuple[ClipPlan, ...] = ()
         self._num_done = 0
-        self._frames: dict[int, torch.Tensor] = {}
+        self._frames: dict[int, Crops] = {}
 
-    def take(
-        self, event: Planned | Frame | Finished
-    ) -> Iterator[tuple[ClipPlan, list[torch.Tensor]]]:
+    def take(self, event: Planned | Frame | Finished) -> Iterator[tuple[ClipPlan, list[Crops]]]:
         """Note an event; yields the clips that it completes."""
         if isinstance(event, Frame):
             self._frames[event.frame_index] = crop_frame(event.rgb, self._crop_plan)
@@ -41,9 +42,7 @@ class ClipCollector:
         self.info = event.info
         yield from self._complete_clips(None)
 
-    def _complete_clips(
-        self, latest_index: int | None
-    ) -> Iterator[tuple[ClipPlan, list[torch.Tensor]]]:
+    def _complete_clips(self, latest_index: int | None) -> Iterator[tuple[ClipPlan, list[Crops]]]:
         """Clips whose last frame is `latest_index` or earlier; all that are left for None."""
         while self._num_done < len(self._clips):
             clip = self._clips[self._num_done]
@@ -54,7 +53,7 @@ class ClipCollector:
         if latest_index is not None:
             self._forget_used_frames()
 
-    def _nearest(self, frame_index: int) -> torch.Tensor:
+    def _nearest(self, frame_index: int) -> Crops:
         """The frame, or the last one before it that decoded."""
         if frame_index in self._frames:
             return self._frames[frame_index]

@@ -16,7 +16,7 @@ from itertools import chain, islice
 
 import torch
 
-from hiera_cli.clips import ClipCollector
+from hiera_cli.clips import ClipCollector, Crops
 from hiera_cli.errors import Failure, MediaError
 from hiera_cli.inputs import InputPath
 from hiera_cli.video.decode import Limits, VideoInfo, decode_video
@@ -105,15 +105,16 @@ class Batch:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Clip:
-    """One decoded clip: T frames, each (num_crops, 3, S, S)."""
+    """One decoded clip: T frames, each with its crops."""
 
     video_index: int
     plan: ClipPlan
-    frames: list[torch.Tensor]
+    frames: list[Crops]
 
-    def view(self, crop_index: int) -> torch.Tensor:
-        """(3, T, S, S), or (3, S, S) for a single frame of an image model."""
-        return torch.stack([frame[crop_index] for frame in self.frames], dim=1)
+    def write_view(self, crop_index: int, view: torch.Tensor) -> None:
+        """Copy one crop of every frame into `view` (3, T, S, S)."""
+        for time_index, crops in enumerate(self.frames):
+            view[:, time_index].copy_(crops[crop_index])
 
 
 _Item = _Clip | VideoEnd
@@ -126,35 +127,39 @@ def load_batches(inputs: Iterable[InputPath], options: LoaderOptions) -> Iterato
 
 
 def _fill_batches(items: Iterable[_Item], options: LoaderOptions) -> Iterator[Batch]:
-    views: list[torch.Tensor] = []
+    pixels = _empty_batch(options)
     slots: list[ViewSlot] = []
     ended: list[VideoEnd] = []
     for item in items:
         if isinstance(item, VideoEnd):
             ended.append(item)
-            if not views:
-                yield _batch(views, slots, ended, options)
+            if not slots:
+                yield _batch(pixels, slots, ended, options)
                 ended = []
             continue
         for crop_index in range(options.protocol.num_crops):
-            views.append(item.view(crop_index))
+            item.write_view(crop_index, pixels[len(slots)])
             slots.append(ViewSlot(item.video_index, item.plan, crop_index))
-            if len(views) == options.batch_size:
-                yield _batch(views, slots, ended, options)
-                views, slots, ended = [], [], []
-    if views or ended:
-        yield _batch(views, slots, ended, options)
+            if len(slots) == options.batch_size:
+                yield _batch(pixels, slots, ended, options)
+                pixels, slots, ended = _empty_batch(options), [], []
+    if slots or ended:
+        yield _batch(pixels, slots, ended, options)
+
+
+def _empty_batch(options: LoaderOptions) -> torch.Tensor:
+    """Room for the views of a batch, (B, 3, T, S, S) float32; memory is taken as it is filled."""
+    side = options.preprocessing.crop_size
+    return torch.empty(options.batch_size, 3, options.protocol.num_frames, side, side)
 
 
 def _batch(
-    views: list[torch.Tensor],
+    pixels: torch.Tensor,
     slots: list[ViewSlot],
     ended: list[VideoEnd],
     options: LoaderOptions,
 ) -> Batch:
-    side = options.preprocessing.crop_size
-    empty = torch.empty(0, 3, options.protocol.num_frames, side, side)
-    pixels = torch.stack(views) if views else empty
+    pixels = pixels[: len(slots)]
     if options.preprocessing.num_frames == 1:
         pixels = pixels.squeeze(2)
     return Batch(pixels, tuple(slots), tuple(ended))

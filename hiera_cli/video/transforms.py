@@ -56,8 +56,10 @@ def crop_offsets(height: int, width: int, plan: CropPlan) -> tuple[tuple[int, in
     return (center[0], 0), center, (center[0], slack_x)
 
 
-def crop_frame(rgb: npt.NDArray[np.uint8], plan: CropPlan) -> torch.Tensor:
-    """Frame (H, W, C) uint8 -> crops (num_crops, C, crop, crop) float32 in 0..255.
+def crop_frame(rgb: npt.NDArray[np.uint8], plan: CropPlan) -> tuple[torch.Tensor, ...]:
+    """Frame (H, W, C) uint8 -> a crop (C, crop, crop) float32 in 0..255 for each of num_crops.
+
+    Three crops overlap, so they are views of one resized frame; a single one is a copy.
 
     Raises:
         MediaError: a shape so extreme that the resized frame would not fit in memory.
@@ -66,9 +68,10 @@ def crop_frame(rgb: npt.NDArray[np.uint8], plan: CropPlan) -> torch.Tensor:
     offsets = crop_offsets(height, width, plan)
     frame, side = torch.from_numpy(rgb), plan.crop_size
     if plan.interpolation == "bilinear" and max(height, width) > 4 * plan.short_side:
-        return torch.stack([_resize_window(frame, height, width, y, x, side) for y, x in offsets])
+        return tuple(_resize_window(frame, height, width, y, x, side) for y, x in offsets)
     resized = _resize(frame, height, width, plan.interpolation)
-    return torch.stack([resized[:, y : y + side, x : x + side] for y, x in offsets])
+    crops = tuple(resized[:, y : y + side, x : x + side] for y, x in offsets)
+    return crops if len(crops) > 1 else (crops[0].contiguous(),)
 
 
 def _resize(frame: torch.Tensor, height: int, width: int, mode: Interpolation) -> torch.Tensor:
@@ -82,7 +85,7 @@ def _resize(frame: torch.Tensor, height: int, width: int, mode: Interpolation) -
     resized = F.interpolate(
         pixels[None], size=(height, width), mode=mode, align_corners=False, antialias=antialias
     )
-    return resized[0].clamp_(0, 255)
+    return resized[0].clamp_(0, 255) if mode == "bicubic" else resized[0]
 
 
 def _resize_window(
