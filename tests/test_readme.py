@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from hiera_cli.cli.app import app
+from hiera_cli.cli.app import make_app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -39,7 +39,7 @@ def test_the_readme_opens_with_two_commands() -> None:
 def test_commands_and_their_flags_exist(command: str) -> None:
     words = shlex.split(command)[1:]
     names = words[:2] if words[0] in ("models", "synth") else words[:1]
-    result = CliRunner().invoke(app, [*names, "--help"], env={"COLUMNS": "300"})
+    result = CliRunner().invoke(make_app(), [*names, "--help"], env={"COLUMNS": "300"})
     assert result.exit_code == 0, result.output
     for word in words:
         if re.fullmatch(r"--[a-z-]+|-[a-z]", word):

@@ -3,51 +3,90 @@
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
 from hiera_cli import __version__
-from hiera_cli.cli import (
-    benchmark,
-    classify,
-    console,
-    export,
-    extract_features,
-    finetune,
-    merge,
-    models,
-    pretrain,
-    probe,
-    synth,
-    verify,
-)
-from hiera_cli.cli import eval as evaluation
+from hiera_cli.cli import console
 from hiera_cli.cli.options import flatten
 from hiera_cli.errors import HieraError
 
 INTERNAL_ERROR, INTERRUPTED = 1, 130
+ABOUT = "Video understanding with Hiera: classify, extract features, evaluate, train."
 
-app = typer.Typer(
-    name="hiera",
-    help="Video understanding with Hiera: classify, extract features, evaluate, train.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+GROUPS = {
+    "models": "List, show, download and verify models.",
+    "synth": "Render camera-motion videos and sample videos.",
+}
+
+# Name, home (module:function) and summary of every command.
+COMMANDS = (
+    ("classify", "classify:classify", "Say what happens in videos."),
+    ("probe", "probe:probe", "Show what is in video files and which frames would be taken."),
+    ("extract-features", "extract_features:extract_features", "Write a feature vector a clip."),
+    ("merge", "merge:merge", "Join tables that were made with the same settings."),
+    ("verify", "verify:verify", "Compute a sample of a table again and compare."),
+    ("eval", "eval:evaluate", "Measure accuracy on a labelled data set."),
+    ("pretrain", "pretrain:pretrain", "Pretrain a masked autoencoder on unlabelled videos."),
+    ("finetune", "finetune:finetune", "Teach a model the classes of a data set."),
+    ("benchmark", "benchmark:benchmark", "Show where the time goes."),
+    ("export", "export:export", "Write a model for ONNX Runtime, OpenVINO or torch.export."),
+    ("models list", "models:list_models", "List the models that are known by name."),
+    ("models show", "models:show", "Show what is known about a model."),
+    ("models download", "models:download", "Download a model's weights."),
+    ("models verify", "models:verify", "Check downloaded weights."),
+    ("synth camera-motion", "synth:camera_motion", "Render labelled videos of camera movements."),
+    ("synth samples", "synth:samples", "Render the sample videos of this project."),
+    ("synth start", "synth:start", "Write the network that camera-motion was trained from."),
 )
 
 
-def _add(
-    name: str,
-    function: Callable[..., Any],
-    flags: Mapping[str, Any] | None = None,
-    *,
-    group: typer.Typer = app,
-) -> None:
-    group.command(name)(_guard(flatten(function, flags)))
+def make_app(chosen: str | None = None) -> typer.Typer:
+    """The command line.
+
+    Args:
+        chosen: first word of the command that will run; all others are only listed, so that
+            `hiera --help` builds no flags. None builds every command.
+    """
+    app = _new_app(name="hiera", help=ABOUT, pretty_exceptions_enable=False)
+    app.callback()(_hiera)
+    groups = {name: _new_app() for name in GROUPS}
+    for path, home, summary in COMMANDS:
+        group, _, name = path.rpartition(" ")
+        parent = groups[group] if group else app
+        if chosen in (None, path.partition(" ")[0]):
+            parent.command(name)(_load(home))
+        else:
+            parent.command(name, help=summary)(_listed)
+    for name, group_app in groups.items():
+        app.add_typer(group_app, name=name, help=GROUPS[name])
+    return app
+
+
+def _new_app(**settings: Any) -> typer.Typer:
+    names = {"help_option_names": ["-h", "--help"]}
+    return typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,  # importing rich for the help alone costs more than all the rest
+        context_settings=names,
+        **settings,
+    )
+
+
+def _load(home: str) -> Callable[..., None]:
+    """The command at `module:function`, its options spread into flags."""
+    module_name, _, function = home.partition(":")
+    module = import_module(f"hiera_cli.cli.{module_name}")
+    return _guard(flatten(getattr(module, function), getattr(module, "FLAGS", {})))
+
+
+def _listed() -> None:
+    """A command that is shown in the list and not built."""
 
 
 def _guard(command: Callable[..., int | None]) -> Callable[..., None]:
@@ -100,41 +139,16 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
-def hiera(
+def _hiera(
     version: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Video understanding with Hiera: classify, extract features, evaluate, train."""
-
-
-_add("classify", classify.classify, classify.FLAGS)
-_add("finetune", finetune.finetune, finetune.FLAGS)
-_add("pretrain", pretrain.pretrain, pretrain.FLAGS)
-_add("probe", probe.probe, probe.FLAGS)
-_add("benchmark", benchmark.benchmark, benchmark.FLAGS)
-_add("export", export.export, export.FLAGS)
-_add("extract-features", extract_features.extract_features, extract_features.FLAGS)
-_add("merge", merge.merge, merge.FLAGS)
-_add("verify", verify.verify, verify.FLAGS)
-
-models_app = typer.Typer(no_args_is_help=True)
-app.add_typer(models_app, name="models", help="List, show, download and verify models.")
-_add("list", models.list_models, group=models_app)
-_add("show", models.show, models.FLAGS, group=models_app)
-_add("download", models.download, models.FLAGS, group=models_app)
-_add("verify", models.verify, models.FLAGS, group=models_app)
-_add("eval", evaluation.evaluate, evaluation.FLAGS)
-
-synth_app = typer.Typer(no_args_is_help=True)
-app.add_typer(synth_app, name="synth", help="Render camera-motion videos and sample videos.")
-_add("camera-motion", synth.camera_motion, synth.FLAGS, group=synth_app)
-_add("samples", synth.samples, group=synth_app)
-_add("start", synth.start, {"seed": synth.FLAGS["seed"]}, group=synth_app)
+    pass
 
 
 def main() -> None:
     """Run the command line."""
-    app()
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    make_app(words[0] if words else "")()

@@ -11,7 +11,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from hiera_cli.cli.app import app
+from hiera_cli.cli.app import make_app
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.weights import save_model
 from hiera_cli.zoo import Preprocessing
@@ -50,7 +50,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def classify(*arguments: str, stdin: str | None = None) -> Any:
-    return CliRunner().invoke(app, ["classify", *arguments], input=stdin)
+    return CliRunner().invoke(make_app(), ["classify", *arguments], input=stdin)
 
 
 def test_a_folder_gives_a_record_a_file_and_exit_code_3(model: str, videos: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, recall_score, top_k_accuracy_score
 from typer.testing import CliRunner
 
-from hiera_cli.cli.app import app
+from hiera_cli.cli.app import make_app
 from hiera_cli.cli.eval import default_folder
 from tests.tiny import IMAGE, make_clip, make_model
 
@@ -30,7 +30,7 @@ class Ran:
 
 def hiera(*arguments: object) -> Ran:
     """Run the command line in this process: importing torch again for every call takes seconds."""
-    result = CliRunner().invoke(app, list(map(str, arguments)))
+    result = CliRunner().invoke(make_app(), list(map(str, arguments)))
     return Ran(result.exit_code, result.stdout, result.stderr)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from hiera_cli.cli.app import app
+from hiera_cli.cli.app import make_app
 from tests.tasks.conftest import TINY_VIDEO, save_tiny, write_clip
 
 
@@ -25,7 +25,7 @@ def videos(tmp_path: Path) -> Path:
 
 
 def hiera(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(make_app(), [str(argument) for argument in arguments])
 
 
 def extract(model: Path, *arguments: object) -> Result:
