@@ -6,16 +6,15 @@ place and stops nothing. Memory is bounded by the lanes, not by the videos.
 """
 
 import logging
-import queue
-import threading
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 
 import torch
 
+from hiera_cli.ahead import Read, read_ahead
 from hiera_cli.clips import ClipCollector, Crops
 from hiera_cli.errors import Failure, MediaError
 from hiera_cli.inputs import InputPath
@@ -26,9 +25,6 @@ from hiera_cli.video.transforms import CropPlan
 from hiera_cli.zoo import Preprocessing
 
 logger = logging.getLogger("hiera_cli")
-
-LANE_CLIPS = 4
-POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,71 +161,23 @@ def _batch(
     return Batch(pixels, tuple(slots), tuple(ended))
 
 
-# ---------------------------------------------------------------------------- decoding ahead
+# ---------------------------------------------------------------------------- decoding
 
 
 def _decode_ahead(
     inputs: Iterable[InputPath], options: LoaderOptions
 ) -> Generator[_Item, None, None]:
-    """Items of all videos in input order, decoded by `options.workers` background threads."""
-    jobs: _Jobs = queue.SimpleQueue()
-    stop = threading.Event()
+    """Items of all videos in input order, decoded in the background."""
     rest = iter(inputs)
     first = list(islice(rest, 2))
     isolate = len(first) > 1 if options.isolate is None else options.isolate
-    for _ in range(options.workers):
-        threading.Thread(target=_work, args=(jobs, options, isolate), daemon=True).start()
-    lanes: deque[_Lane] = deque()
-    try:
-        for video_index, source in enumerate(chain(first, rest)):
-            lanes.append(_Lane(stop))
-            jobs.put((video_index, source, lanes[-1]))
-            if len(lanes) > options.workers:
-                yield from lanes.popleft()
-        while lanes:
-            yield from lanes.popleft()
-    finally:
-        stop.set()
-        for _ in range(options.workers):
-            jobs.put(None)
 
+    @contextmanager
+    def open_reader() -> Iterator[Read[InputPath, _Item]]:
+        with closing(_Decoder(options, isolate=isolate)) as decoder:
+            yield partial(_read_video, decoder)
 
-class _Lane:
-    """A bounded queue for the items of one video; iterating ends after its `VideoEnd`."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self._items: queue.Queue[_Item] = queue.Queue(LANE_CLIPS)
-        self._stop = stop
-
-    def put(self, item: _Item) -> bool:
-        """Wait for room; False when nobody reads any more."""
-        while not self._stop.is_set():
-            try:
-                self._items.put(item, timeout=POLL_SECONDS)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def __iter__(self) -> Iterator[_Item]:
-        while True:
-            item = self._items.get()
-            yield item
-            if isinstance(item, VideoEnd):
-                return
-
-
-_Jobs = queue.SimpleQueue[tuple[int, InputPath, _Lane] | None]
-
-
-def _work(jobs: _Jobs, options: LoaderOptions, isolate: bool) -> None:
-    """Decode one video after the other until told to stop."""
-    with closing(_Decoder(options, isolate=isolate)) as decoder:
-        while (job := jobs.get()) is not None:
-            video_index, source, lane = job
-            with closing(_read_video(video_index, source, decoder)) as items:
-                if not all(lane.put(item) for item in items):
-                    return
+    return read_ahead(chain(first, rest), open_reader, workers=options.workers)
 
 
 class _Decoder:
@@ -267,7 +215,7 @@ class _Decoder:
 
 
 def _read_video(
-    video_index: int, source: InputPath, decoder: _Decoder
+    decoder: _Decoder, video_index: int, source: InputPath
 ) -> Generator[_Item, None, None]:
     """The clips of one video and then its `VideoEnd`; never raises."""
     try:

@@ -14,6 +14,7 @@ FLOORS: list[set[str]] = [
     {"errors", "options", "inputs"},
     {"model", "video"},
     {
+        "ahead",
         "checkpoints",
         "clips",
         "datasets",

@@ -31,9 +31,11 @@ FLAGS: dict[str, Any] = {
         metavar="NAME",
         help="Time this one: an opponent, a zoo model, compile, onnx or openvino; repeatable.",
     ),
+    "training": typer.Option("--training", help="Time training steps, dense and masked, too."),
     "plot": typer.Option("--plot", help="Draw speed against published accuracy."),
 }
 NUM_GENERATED = 2
+WIDTH = 120  # of the tables where there is no terminal to ask
 
 
 def benchmark(
@@ -44,6 +46,7 @@ def benchmark(
     rounds: int = 5,
     compare: bool = False,
     against: list[str] | None = None,
+    training: bool = False,
     plot: Path | None = None,
 ) -> int:
     """Measure decoding, preprocessing, copying, the model, and all of it end to end.
@@ -63,6 +66,7 @@ def benchmark(
         rounds=positive("--rounds", rounds),
         against=tuple(against or ()),
         everybody=compare or (plot is not None and not against),
+        training=training,
     )
     layout = Layout(("section", "name", "seconds", "views_per_second"), _rows, _show)
     with RecordWriter(output, layout) as writer, _videos(inputs) as files:
@@ -102,38 +106,53 @@ def _sizes(text: str | None) -> tuple[int, ...] | None:
 
 def _rows(report: "BenchmarkReport") -> Iterable[dict[str, Any]]:
     for stage in report.stages:
-        yield {
-            "section": "stage",
-            "name": stage.name,
-            "seconds": stage.seconds_per_view,
-            "views_per_second": stage.views_per_second,
-        }
-    for section, points in (("sweep", report.sweep), ("comparison", report.comparison)):
-        for point in points:
-            yield {
-                "section": section,
-                "name": getattr(point, "name", None) or getattr(point, "batch_size", None),
-                "seconds": point.seconds,
-                "views_per_second": point.views_per_second,
-            }
+        yield _row("stage", stage.name, stage.seconds_per_view, stage.views_per_second)
+    for point in report.sweep:
+        yield _row("sweep", point.batch_size, point.seconds, point.views_per_second)
+    for one in report.comparison:
+        yield _row("comparison", one.name, one.seconds, one.views_per_second)
+    for step in report.training:
+        yield _row("training", step.name, step.seconds, step.clips_per_second)
+
+
+def _row(section: str, name: object, seconds: float, rate: float | None) -> dict[str, Any]:
+    return {"section": section, "name": name, "seconds": seconds, "views_per_second": rate}
 
 
 def _show(report: "BenchmarkReport", stream: IO[str]) -> None:
-    """The report as tables on a terminal."""
+    """The report as tables."""
     from rich.console import Console
 
-    page = Console(file=stream, highlight=False, soft_wrap=True)
+    width = None if stream.isatty() else WIDTH
+    page = Console(file=stream, highlight=False, soft_wrap=True, width=width)
     page.print(f"{report.model} ({report.checkpoint}) · {report.backend} · {report.machine}")
     page.print(
         f"{report.threads} threads · torch {report.torch_version} · matrix peak "
         f"{report.matmul_peak_gflops:.0f} GFLOP/s · {_number(report.gflops_per_view)} GFLOP a view"
     )
-    stages = [
+    page.print(_stage_table(report))
+    page.print(_sweep_table(report))
+    if report.comparison:
+        page.print(_comparison_table(report))
+    if report.training:
+        page.print(_training_table(report))
+    page.print(
+        f"end to end: {report.percent_of_model:.0f} % of the model alone · "
+        f"bottleneck: {report.bottleneck} · suggested: --workers {report.suggested_workers} "
+        f"--batch-size {report.suggested_batch_size}"
+    )
+
+
+def _stage_table(report: "BenchmarkReport") -> Any:
+    rows = [
         (one.name, f"{1000 * one.seconds_per_view:.1f}", _number(one.views_per_second))
         for one in report.stages
     ]
-    page.print(_table("Stages", ("stage", "ms a view", "views/s"), stages))
-    sweep = [
+    return _table("Stages", ("stage", "ms a view", "views/s"), rows)
+
+
+def _sweep_table(report: "BenchmarkReport") -> Any:
+    rows = [
         (
             str(p.batch_size),
             f"{p.seconds:.3f}",
@@ -142,13 +161,7 @@ def _show(report: "BenchmarkReport", stream: IO[str]) -> None:
         )
         for p in report.sweep
     ]
-    page.print(_table("Model alone", ("batch", "seconds", "views/s", "of peak"), sweep))
-    if report.comparison:
-        page.print(_comparison_table(report))
-    page.print(
-        f"bottleneck: {report.bottleneck} · suggested: --workers {report.suggested_workers} "
-        f"--batch-size {report.suggested_batch_size}"
-    )
+    return _table("Model alone", ("batch", "seconds", "views/s", "of peak"), rows)
 
 
 def _comparison_table(report: "BenchmarkReport") -> Any:
@@ -167,6 +180,21 @@ def _comparison_table(report: "BenchmarkReport") -> Any:
     ]
     header = ("network", "seconds", "views/s", "x ours", "GFLOP", "of peak", "top-1", "differs")
     return _table("Comparison: batch 1, medians; top-1 as published", header, rows)
+
+
+def _training_table(report: "BenchmarkReport") -> Any:
+    rows = [
+        (
+            step.name,
+            f"{step.seconds:.3f}",
+            _number(step.clips_per_second),
+            f"{step.times_dense:.2f}",
+            _number(step.gflops_per_clip),
+        )
+        for step in report.training
+    ]
+    header = ("step", "seconds", "clips/s", "x dense", "GFLOP")
+    return _table("Training: batch 1, medians; x dense: times as fast as", header, rows)
 
 
 def _table(title: str, header: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Any:

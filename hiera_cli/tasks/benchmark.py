@@ -1,22 +1,14 @@
 """Where the time goes: decoding, preprocessing, copying, the model, and all of it end to end."""
 
 import logging
-import math
-import os
-import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 
-from hiera_cli.backend import Backend, Wanted, choose_device, choose_dtype, make_backend
-from hiera_cli.engine import VideoResult, run
-from hiera_cli.errors import NoInputError, UsageError
+from hiera_cli.backend import choose_device, choose_dtype, make_backend
 from hiera_cli.exports import machine_name
 from hiera_cli.inputs import InputPath
-from hiera_cli.loader import LoaderOptions
 from hiera_cli.options import EngineOptions
 from hiera_cli.pipeline import loader_options, set_threads
 from hiera_cli.tasks.comparison import (
@@ -26,16 +18,19 @@ from hiera_cli.tasks.comparison import (
     installed_opponents,
 )
 from hiera_cli.tasks.machine import matmul_peak_gflops
-from hiera_cli.tasks.random_model import open_for_timing, random_pixels, view_gflops
-from hiera_cli.tasks.stages import Stage, copy_stage, read_stages, stage
-from hiera_cli.tasks.timing import alternate, measure_seconds
+from hiera_cli.tasks.random_model import open_for_timing, view_gflops
+from hiera_cli.tasks.stages import (
+    Stage,
+    find_bottleneck,
+    measure_stages,
+    percent_of_model,
+    suggest_workers,
+)
+from hiera_cli.tasks.sweep import SweepPoint, suggest_batch_size, sweep_batches
+from hiera_cli.tasks.training_steps import TrainingStep, time_training_steps
 from hiera_cli.weights import LoadedModel
 
 logger = logging.getLogger("hiera_cli")
-
-CPU_BATCHES, GPU_BATCHES = (1, 2, 4), (1, 2, 4, 8, 16, 32, 64)
-GOOD_ENOUGH = 0.97
-SPARE = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +42,14 @@ class BenchmarkOptions:
         rounds: timed calls of everything that takes turns.
         against: names of contenders.
         everybody: every opponent that is installed as well.
+        training: training steps as well.
     """
 
     batch_sizes: tuple[int, ...] | None = None
     rounds: int = 5
     against: tuple[str, ...] = ()
     everybody: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SweepPoint:
-    """The model alone at one batch size; percent of the machine's measured matrix peak."""
-
-    batch_size: int
-    seconds: float
-    views_per_second: float
-    percent_of_peak: float
+    training: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +64,12 @@ class BenchmarkReport:
         matmul_peak_gflops: best rate of a large matrix product.
         gflops_per_view: arithmetic of the network.
         stages: decode, preprocess, copy, model, end to end.
+        percent_of_model: end-to-end throughput, in percent of the model's alone.
         bottleneck: name of the stage that holds the others up.
         suggested_workers, suggested_batch_size: what this run speaks for.
         sweep: the model alone over batch sizes.
         comparison: other networks; ours first.
+        training: training steps; our dense one first.
     """
 
     model: str
@@ -92,11 +81,13 @@ class BenchmarkReport:
     matmul_peak_gflops: float
     gflops_per_view: float
     stages: tuple[Stage, ...]
+    percent_of_model: float
     bottleneck: str
     suggested_workers: int
     suggested_batch_size: int
     sweep: tuple[SweepPoint, ...]
     comparison: tuple[Comparison, ...]
+    training: tuple[TrainingStep, ...]
 
 
 def benchmark(
@@ -116,10 +107,10 @@ def benchmark(
     """
     set_threads(engine.threads)
     device = choose_device(engine.device)
-    dtype = choose_dtype(engine.dtype, device)
+    setting = Setting(device, choose_dtype(engine.dtype, device), rounds=options.rounds)
     loaded = open_for_timing(engine)
     logger.info("measuring the machine's matrix peak")
-    peak = matmul_peak_gflops(device, dtype)
+    peak, gflops = matmul_peak_gflops(device, setting.dtype), view_gflops(loaded)
     backend = make_backend(
         loaded,
         name=engine.backend,
@@ -127,18 +118,19 @@ def benchmark(
         dtype=engine.dtype,
         cache_dir=engine.cache_dir,
     )
-    gflops = view_gflops(loaded)
-    sweep = sweep_batches(loaded, backend, options, device=device, gflops=gflops, peak=peak)
-    best = suggest_batch_size(sweep)
+    sweep = sweep_batches(
+        loaded,
+        backend,
+        options.batch_sizes,
+        rounds=options.rounds,
+        device=device,
+        gflops=gflops,
+        peak=peak,
+    )
     loader = loader_options(engine, loaded.preprocessing, "balanced")
     if engine.batch_size == "auto":
-        loader = replace(loader, batch_size=best)
+        loader = replace(loader, batch_size=suggest_batch_size(sweep))
     stages = measure_stages(files, backend, loader, loaded=loaded, device=device)
-    comparison: tuple[Comparison, ...] = ()
-    names = [*(installed_opponents(loaded) if options.everybody else ()), *options.against]
-    if names:
-        setting = Setting(device, dtype, batch_size=1, rounds=options.rounds)
-        comparison = compare_speed(loaded, names, setting, peak_gflops=peak)
     return BenchmarkReport(
         model=loaded.name,
         checkpoint=loaded.checkpoint,
@@ -149,101 +141,27 @@ def benchmark(
         matmul_peak_gflops=peak,
         gflops_per_view=gflops,
         stages=stages,
+        percent_of_model=percent_of_model(stages),
         bottleneck=find_bottleneck(stages, loader.workers),
         suggested_workers=suggest_workers(stages),
-        suggested_batch_size=best,
+        suggested_batch_size=suggest_batch_size(sweep),
         sweep=sweep,
-        comparison=comparison,
+        comparison=_compare(loaded, options, setting, peak=peak),
+        training=_train(loaded, options, setting),
     )
 
 
-def sweep_batches(
-    loaded: LoadedModel,
-    backend: Backend,
-    options: BenchmarkOptions,
-    *,
-    device: torch.device,
-    gflops: float,
-    peak: float,
-) -> tuple[SweepPoint, ...]:
-    """The model alone over batch sizes, until memory runs out."""
-    sizes = options.batch_sizes or (CPU_BATCHES if device.type == "cpu" else GPU_BATCHES)
-    logger.info("timing %s at batch sizes %s", backend.name, ", ".join(map(str, sizes)))
-    pixels = random_pixels(loaded, max(sizes))
-    runs: dict[int, Callable[[], object]] = {}
-    for size in sorted(sizes):
-        run_batch = partial(backend.run, pixels[:size], Wanted())
-        try:
-            measure_seconds(run_batch, device=device)
-        except torch.OutOfMemoryError:
-            logger.info("batch size %d does not fit into memory", size)
-            break
-        runs[size] = run_batch
-    if not runs:
-        raise UsageError(f"no batch of {min(sizes)} fits into memory", hint="use a smaller model")
-    seconds = alternate(runs, rounds=options.rounds, device=device)
-    medians = {size: statistics.median(values) for size, values in seconds.items()}
-    return tuple(
-        SweepPoint(size, median, size / median, 100 * size / median * gflops / peak)
-        for size, median in medians.items()
-    )
+def _compare(
+    loaded: LoadedModel, options: BenchmarkOptions, setting: Setting, *, peak: float
+) -> tuple[Comparison, ...]:
+    names = [*(installed_opponents(loaded) if options.everybody else ()), *options.against]
+    return compare_speed(loaded, names, setting, peak_gflops=peak) if names else ()
 
 
-def measure_stages(
-    files: Sequence[InputPath],
-    backend: Backend,
-    loader: LoaderOptions,
-    *,
-    loaded: LoadedModel,
-    device: torch.device,
-) -> tuple[Stage, ...]:
-    """Every stage by itself, then all of them together.
-
-    Raises:
-        NoInputError: none of the videos can be read.
-    """
-    logger.info("timing decoding, preprocessing and the whole")
-    pixels = random_pixels(loaded, loader.batch_size)
-    model = alternate({"": partial(backend.run, pixels, Wanted())}, rounds=3, device=device)[""]
-    return (
-        *read_stages(files, loader),
-        copy_stage(pixels, device),
-        stage("model", statistics.median(model) / loader.batch_size),
-        _end_to_end(files, backend, loader),
-    )
-
-
-def _end_to_end(files: Sequence[InputPath], backend: Backend, loader: LoaderOptions) -> Stage:
-    start, num_views = time.perf_counter(), 0
-    for result in run(files, backend, loader=loader, wanted=Wanted()):
-        num_views += result.num_views if isinstance(result, VideoResult) else 0
-    if num_views == 0:
-        raise NoInputError("none of the videos could be read", hint="hiera probe says why")
-    return stage("end to end", (time.perf_counter() - start) / num_views)
-
-
-def find_bottleneck(stages: Sequence[Stage], workers: int) -> str:
-    """The stage that the others wait for; decoding and preprocessing share the workers."""
-    seconds = {one.name: one.seconds_per_view for one in stages}
-    reading = (seconds["decode"] + seconds["preprocess"]) / workers
-    computing = seconds["model"] + seconds["copy"]
-    candidates = ("decode", "preprocess") if reading > computing else ("model", "copy")
-    return max(candidates, key=seconds.__getitem__)
-
-
-def suggest_workers(stages: Sequence[Stage]) -> int:
-    """Videos decoded at once so that the model never waits, as far as there are cores."""
-    seconds = {one.name: one.seconds_per_view for one in stages}
-    reading = seconds["decode"] + seconds["preprocess"]
-    needed = math.ceil(SPARE * reading / (seconds["model"] + seconds["copy"]))
-    return max(1, min(needed, os.cpu_count() or 1))
-
-
-def suggest_batch_size(sweep: Sequence[SweepPoint]) -> int:
-    """The smallest batch within a few percent of the best throughput."""
-    best = max(point.views_per_second for point in sweep)
-    good = [p.batch_size for p in sweep if p.views_per_second >= GOOD_ENOUGH * best]
-    return min(good)
+def _train(
+    loaded: LoadedModel, options: BenchmarkOptions, setting: Setting
+) -> tuple[TrainingStep, ...]:
+    return time_training_steps(loaded.model.config, setting) if options.training else ()
 
 
 def _describe(device: torch.device) -> str:

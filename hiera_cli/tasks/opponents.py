@@ -97,10 +97,11 @@ def _videomae(_ours: Hiera) -> nn.Module:
     return _FramesFirst(transformers.VideoMAEForVideoClassification(config)).eval()
 
 
+HIERA_TRANSFORMER = Opponent(
+    "hiera-transformer", ("hiera", "timm"), official_hiera, view_shape=None, same_network=True
+)
 OPPONENTS = (
-    Opponent(
-        "hiera-transformer", ("hiera", "timm"), official_hiera, view_shape=None, same_network=True
-    ),
+    HIERA_TRANSFORMER,
     # 81.5: ViT-B MAE in the Hiera paper, table 4
     Opponent("videomae-b", ("transformers",), _videomae, top1=lambda: 81.5),
     *(

@@ -15,12 +15,13 @@ def test_the_tables_name_the_bottleneck_and_suggest_what_to_type() -> None:
     stream = io.StringIO()
     _show(MEASURED, stream)
     text = stream.getvalue()
-    assert "bottleneck: model" in text
+    assert "end to end: 80 % of the model alone · bottleneck: model" in text
     assert "--workers 1 --batch-size 2" in text
     assert "matrix peak 1000 GFLOP/s" in text
     row = next(line for line in text.splitlines() if "mvit_v2_s" in line)
     assert "1.25" in row
     assert "80.8" in row
+    assert next(line for line in text.splitlines() if "dense" in line and "6.000" in line)
 
 
 def test_json_is_valid_and_csv_rows_name_every_measurement() -> None:
@@ -35,6 +36,7 @@ def test_json_is_valid_and_csv_rows_name_every_measurement() -> None:
     assert names[0] == ("stage", "decode")
     assert ("sweep", 2) in names
     assert ("comparison", "mvit_v2_s") in names
+    assert ("training", "dense") in names
 
 
 def test_batch_sizes_are_numbers() -> None:

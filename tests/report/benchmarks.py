@@ -1,8 +1,10 @@
 """Benchmark reports made by hand, for what reads them."""
 
-from hiera_cli.tasks.benchmark import BenchmarkReport, SweepPoint
+from hiera_cli.tasks.benchmark import BenchmarkReport
 from hiera_cli.tasks.comparison import Comparison
 from hiera_cli.tasks.stages import stage
+from hiera_cli.tasks.sweep import SweepPoint
+from hiera_cli.tasks.training_steps import TrainingStep
 
 
 def comparison(name: str, *, top1: float | None) -> Comparison:
@@ -34,9 +36,11 @@ def report(*comparisons: Comparison) -> BenchmarkReport:
             stage("model", 0.4),
             stage("end to end", 0.5),
         ),
+        percent_of_model=80.0,
         bottleneck="model",
         suggested_workers=1,
         suggested_batch_size=2,
         sweep=(SweepPoint(2, 0.8, 2.5, 50.0),),
         comparison=comparisons,
+        training=(TrainingStep("dense", 6.0, 1 / 6, 1.0, 203.5),),
     )
