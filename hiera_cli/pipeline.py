@@ -18,6 +18,9 @@ from hiera_cli.video.sampling import Protocol, make_protocol
 from hiera_cli.weights import LoadedModel, open_model
 from hiera_cli.zoo import Preprocessing
 
+MAX_WORKERS = 16
+FULL_VIEW = 16 * 224 * 224  # pixels
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Engine:
@@ -110,25 +113,49 @@ def loader_options(
     return LoaderOptions(
         protocol=plan_protocol(options, preprocessing, protocol),
         preprocessing=preprocessing,
-        batch_size=_auto("--batch-size", options.batch_size, _batch_size(preprocessing, on_gpu)),
-        workers=_auto("--workers", options.workers, _workers(on_gpu)),
+        batch_size=_auto(
+            "--batch-size", options.batch_size, automatic_batch_size(preprocessing, on_gpu=on_gpu)
+        ),
+        workers=_auto(
+            "--workers",
+            options.workers,
+            automatic_workers(preprocessing, on_gpu=on_gpu, cores=usable_cores()),
+        ),
         limits=Limits(max_pixels=options.max_pixels, timeout_seconds=options.timeout or None),
         isolate=options.isolate,
         square_pixels=options.square_pixels,
     )
 
 
-def _batch_size(preprocessing: Preprocessing, on_gpu: bool) -> int:
+def automatic_batch_size(preprocessing: Preprocessing, *, on_gpu: bool) -> int:
     """Views a batch: enough pixels to fill the device, not more."""
-    full_size = 16 * 224 * 224
-    size = preprocessing.num_frames * preprocessing.crop_size**2
-    return max(1, round((32 if on_gpu else 2) * full_size / size))
+    full_views = 32 if on_gpu else 2
+    return max(1, round(full_views * FULL_VIEW / _view_size(preprocessing)))
 
 
-def _workers(on_gpu: bool) -> int:
-    """Decoding threads: most cores when a GPU does the arithmetic, some of them otherwise."""
-    cores = os.cpu_count() or 1
-    return max(1, min(16, cores - 1) if on_gpu else cores // 4)
+def automatic_workers(preprocessing: Preprocessing, *, on_gpu: bool, cores: int) -> int:
+    """Videos decoded at once, each on one core.
+
+    A GPU waits for decoding, so that all cores but the model's own work for it. On the CPU model
+    and decoding share the cores: a large model needs little decoded (a view of Hiera-B keeps a
+    core busy for 4 s, decoding it for 0.04 s), a small one needs everybody.
+    """
+    if on_gpu:
+        return max(1, min(MAX_WORKERS, cores - 1))
+    small = _view_size(preprocessing) < FULL_VIEW / 4
+    return max(1, min(MAX_WORKERS, cores if small else cores // 4))
+
+
+def _view_size(preprocessing: Preprocessing) -> int:
+    """Pixels of a view, over all frames."""
+    return preprocessing.num_frames * preprocessing.crop_size**2
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _auto(flag: str, value: str, automatic: int) -> int:

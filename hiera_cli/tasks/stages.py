@@ -2,7 +2,6 @@
 
 import logging
 import math
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from hiera_cli.engine import VideoResult, run
 from hiera_cli.errors import MediaError, NoInputError
 from hiera_cli.inputs import InputPath
 from hiera_cli.loader import LoaderOptions
+from hiera_cli.pipeline import usable_cores
 from hiera_cli.tasks.random_model import random_pixels
 from hiera_cli.tasks.timing import measure_seconds, wait_for
 from hiera_cli.video.decode import Finished, Frame, Planned, decode_video
@@ -180,4 +180,4 @@ def suggest_workers(stages: Sequence[Stage]) -> int:
     seconds = {one.name: one.seconds_per_view for one in stages}
     reading = seconds["decode"] + seconds["preprocess"]
     needed = math.ceil(SPARE * reading / (seconds["model"] + seconds["copy"]))
-    return max(1, min(needed, os.cpu_count() or 1))
+    return max(1, min(needed, usable_cores()))

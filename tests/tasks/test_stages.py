@@ -40,10 +40,10 @@ def test_the_bottleneck_is_what_the_others_wait_for(seconds, workers, expected) 
 
 
 def test_as_many_workers_as_keep_the_model_busy(monkeypatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 16)
+    monkeypatch.setattr(home, "usable_cores", lambda: 16)
     assert suggest_workers(stages(0.1, 0.1, 0.0, 1.0)) == 1
     assert suggest_workers(stages(3.0, 1.0, 0.5, 0.5)) == 5
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr(home, "usable_cores", lambda: 2)
     assert suggest_workers(stages(3.0, 1.0, 0.5, 0.5)) == 2
 
 

@@ -1,0 +1,58 @@
+"""What `auto` means, on machines small and large."""
+
+import os
+import sys
+
+import pytest
+
+from hiera_cli.errors import UsageError
+from hiera_cli.options import EngineOptions
+from hiera_cli.pipeline import (
+    automatic_batch_size,
+    automatic_workers,
+    loader_options,
+    usable_cores,
+)
+from hiera_cli.zoo import Preprocessing
+
+KINETICS = Preprocessing()
+SMALL = Preprocessing(crop_size=64, short_side=64)
+IMAGE = Preprocessing(num_frames=1)
+
+
+@pytest.mark.parametrize(
+    ("preprocessing", "on_cpu", "on_gpu"), [(KINETICS, 2, 32), (SMALL, 24, 392), (IMAGE, 32, 512)]
+)
+def test_a_batch_holds_as_many_pixels_whatever_the_view(preprocessing, on_cpu, on_gpu) -> None:
+    assert automatic_batch_size(preprocessing, on_gpu=False) == on_cpu
+    assert automatic_batch_size(preprocessing, on_gpu=True) == on_gpu
+
+
+@pytest.mark.parametrize(
+    ("cores", "large", "small", "gpu"),
+    [(1, 1, 1, 1), (2, 1, 2, 1), (4, 1, 4, 3), (16, 4, 16, 15), (96, 16, 16, 16)],
+)
+def test_workers_go_where_decoding_is_the_narrow_place(cores, large, small, gpu) -> None:
+    assert automatic_workers(KINETICS, on_gpu=False, cores=cores) == large
+    assert automatic_workers(SMALL, on_gpu=False, cores=cores) == small
+    assert automatic_workers(KINETICS, on_gpu=True, cores=cores) == gpu
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no affinity to set")
+def test_only_cores_that_may_be_used_count() -> None:
+    allowed = os.sched_getaffinity(0)
+    assert usable_cores() == len(allowed)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert usable_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def test_numbers_win_over_auto_and_nonsense_is_refused() -> None:
+    options = EngineOptions(device="cpu", batch_size="3", workers="5")
+    loader = loader_options(options, KINETICS, "fast")
+    assert (loader.batch_size, loader.workers) == (3, 5)
+    for bad in ("0", "many", "-1", "2.5"):
+        with pytest.raises(UsageError, match="--workers"):
+            loader_options(EngineOptions(device="cpu", workers=bad), KINETICS, "fast")
