@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 import typer
 
 from hiera_cli.cli.options import OutputOptions
+from hiera_cli.cli import console
 from hiera_cli.cli.records import Layout, RecordWriter
 from hiera_cli.errors import NoInputError, UsageError
 from hiera_cli.inputs import InputPath, expand_inputs
@@ -120,9 +121,7 @@ def _rows(report: "BenchmarkReport") -> Iterable[dict[str, Any]]:
 
 def _show(report: "BenchmarkReport", stream: IO[str]) -> None:
     """The report as tables on a terminal."""
-    from rich.console import Console
-
-    page = Console(file=stream, highlight=False, soft_wrap=True)
+    page = console.page(stream)
     page.print(f"{report.model} ({report.checkpoint}) · {report.backend} · {report.machine}")
     page.print(
         f"{report.threads} threads · torch {report.torch_version} · matrix peak "
