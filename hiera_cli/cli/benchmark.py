@@ -8,8 +8,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import typer
 
-from hiera_cli.cli.options import OutputOptions
 from hiera_cli.cli import console
+from hiera_cli.cli.options import OutputOptions
 from hiera_cli.cli.records import Layout, RecordWriter
 from hiera_cli.errors import NoInputError, UsageError
 from hiera_cli.inputs import InputPath, expand_inputs

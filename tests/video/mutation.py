@@ -10,20 +10,42 @@ import re
 from collections.abc import Callable
 from random import Random
 
-BOXES = (
-    b"ftyp moov mvhd trak tkhd edts elst mdia mdhd hdlr minf stbl stsd stts stss ctts stsc stsz "
-    b"stco co64 mvex trex moof mfhd traf tfhd tfdt trun sidx mdat avcC hvcC vpcC av1C esds"
-).split()
-CHUNKS = b"RIFF LIST hdrl avih strl strh strf indx idx1 movi 00dc 01wb JUNK".split()
+BOXES = [
+    b"ftyp", b"moov", b"mvhd", b"trak", b"tkhd", b"edts", b"elst", b"mdia", b"mdhd", b"hdlr",
+    b"minf", b"stbl", b"stsd", b"stts", b"stss", b"ctts", b"stsc", b"stsz", b"stco", b"co64",
+    b"mvex", b"trex", b"moof", b"mfhd", b"traf", b"tfhd", b"tfdt", b"trun", b"sidx", b"mdat",
+    b"avcC", b"hvcC", b"vpcC", b"av1C", b"esds",
+]  # fmt: skip
+CHUNKS = [
+    b"RIFF", b"LIST", b"hdrl", b"avih", b"strl", b"strh", b"strf", b"indx", b"idx1", b"movi",
+    b"00dc", b"01wb", b"JUNK",
+]  # fmt: skip
 ELEMENTS = [
     bytes.fromhex(name)
-    for name in (
-        "1a45dfa3 18538067 114d9b74 1549a966 1654ae6b 1f43b675 1c53bb6b 2ad7b1 4489 ae 86 63a2 "
-        "b0 ba 23e383 e7 a3 a0 a1"
-    ).split()
+    for name in [
+        "1a45dfa3",
+        "18538067",
+        "114d9b74",
+        "1549a966",
+        "1654ae6b",
+        "1f43b675",
+        "1c53bb6b",
+        "2ad7b1",
+        "4489",
+        "ae",
+        "86",
+        "63a2",
+        "b0",
+        "ba",
+        "23e383",
+        "e7",
+        "a3",
+        "a0",
+        "a1",
+    ]
 ]
-TIMED_BOXES = b"mvhd tkhd elst mdhd stts ctts tfdt trun sidx".split()
-TIMED_ELEMENTS = [bytes.fromhex(name) for name in "2ad7b1 4489 23e383 e7 a3".split()]
+TIMED_BOXES = [b"mvhd", b"tkhd", b"elst", b"mdhd", b"stts", b"ctts", b"tfdt", b"trun", b"sidx"]
+TIMED_ELEMENTS = [bytes.fromhex(name) for name in ["2ad7b1", "4489", "23e383", "e7", "a3"]]
 PES_START, FLV_TAG = rb"\x00\x00\x01[\xe0-\xef]", rb"[\x08\x09]..." + rb".{4}\x00\x00\x00"
 NUMBERS = [0, 1, 2, 3, 7, 127, 128, 255, 256, 32767, 65535, 2**24 - 1, 10**9]
 NUMBERS += [2**31 - 1, 2**31, 2**32 - 8, 2**32 - 1]
@@ -188,6 +210,6 @@ def _lie(truth: int, random: Random) -> int:
 
 def _write(data: bytearray, start: int, number: int, width: int, order: str) -> None:
     """Overwrite `width` bytes; what would lie outside is left alone."""
-    if 0 <= start and start + width <= len(data):
+    if start >= 0 and start + width <= len(data):
         raw = number % 256**width
         data[start : start + width] = raw.to_bytes(width, "big" if order == "big" else "little")
