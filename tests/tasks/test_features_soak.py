@@ -133,7 +133,7 @@ def draw(seen: Watch, path: str) -> None:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("num_files", [90, pytest.param(2000, marks=pytest.mark.slow)])
 def test_every_file_is_accounted_for_once_and_memory_is_flat(
-    tmp_path: Path, num_files: int, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, num_files: int, request: pytest.FixtureRequest
 ) -> None:
     good, bad = make_files(tmp_path / "videos", num_files)
     out = tmp_path / "features.parquet"
@@ -142,8 +142,9 @@ def test_every_file_is_accounted_for_once_and_memory_is_flat(
     stdout, stderr = process.communicate()
     if plot := os.environ.get("HIERA_SOAK_PLOT"):
         draw(seen, plot)
-        with capsys.disabled():
-            print(report(seen, good, bad))  # noqa: T201 - asked for
+        request.config.pluginmanager.get_plugin("terminalreporter").write_line(
+            report(seen, good, bad)
+        )
 
     assert process.returncode == 3, stderr
     assert stdout == ""

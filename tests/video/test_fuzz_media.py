@@ -159,7 +159,10 @@ def peak_bytes(process: DecodeProcess) -> int:
 
 @pytest.mark.timeout(300 + 90 * MINUTES)
 def test_damaged_files_end_in_a_result_or_a_known_failure(
-    clips: Sequence[tuple[str, bytes]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    clips: Sequence[tuple[str, bytes]],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
     account = Account()
     capfd.readouterr()
@@ -175,7 +178,7 @@ def test_damaged_files_end_in_a_result_or_a_known_failure(
                 kept = file.path.rename(tmp_path / f"{SEED}-{file.number}-{file.clip}")
                 account.findings.append(f"{kept}: {type(error).__name__}: {str(error)[:300]}")
             account.outcomes[found] += 1
-    with capfd.disabled():
-        if MINUTES:
-            print(f"\n{account}")  # noqa: T201 - asked for
+    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+    if MINUTES and terminal is not None:
+        terminal.write_line(f"\n{account}")
     assert not account.findings, "\n".join([str(account), *account.findings])
