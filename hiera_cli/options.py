@@ -9,6 +9,7 @@ from hiera_cli.errors import UsageError
 
 Options = TypeVar("Options")
 SamplingName = Literal["stride", "segments"]
+SymmetryName = Literal["mirror", "upside-down", "reversal", "transposition"]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ FLOORS: list[set[str]] = [
         "clips",
         "datasets",
         "loader",
+        "synth",
         "tables",
         "weights",
         "zoo",

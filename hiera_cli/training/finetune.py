@@ -24,6 +24,7 @@ from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
 from hiera_cli.training.recipes import FinetuneChanges, FinetuneRecipe, finetune_recipe
 from hiera_cli.training.records import Record
 from hiera_cli.training.run import Run, center_crop, make_run, training_device
+from hiera_cli.training.symmetries import Symmetries
 from hiera_cli.video.augment import Augmentation
 from hiera_cli.zoo import Preprocessing
 
@@ -104,6 +105,7 @@ def _prepare(
         videos=data.training,
         source=source,
         augmentation=_augmentation(recipe, preprocessing),
+        symmetries=_symmetries(data.classes, recipe, options),
         recipe=recipe,
         options=run,
         process=process,
@@ -111,7 +113,12 @@ def _prepare(
         config=initial.config,
         layer_decay=recipe.layer_decay,
         ema_decay=recipe.ema_decay,
-        settings={"data": options.data, "model": options.model, "classes": list(data.classes)},
+        settings={
+            "data": options.data,
+            "model": options.model,
+            "classes": list(data.classes),
+            "symmetries": options.symmetries,
+        },
     )
 
 
@@ -161,11 +168,16 @@ def _mixing(recipe: FinetuneRecipe, num_classes: int) -> Mixing:
     )
 
 
+def _symmetries(
+    classes: tuple[str, ...], recipe: FinetuneRecipe, options: FinetuneOptions
+) -> Symmetries:
+    return Symmetries.of_classes(classes, flip=recipe.flip, names=options.symmetries or ())
+
+
 def _augmentation(recipe: FinetuneRecipe, preprocessing: Preprocessing) -> Augmentation:
     return Augmentation(
         size=preprocessing.crop_size,
         min_area=recipe.min_area,
-        flip=recipe.flip,
         magnitude=recipe.magnitude,
         erase=recipe.erase,
         bicubic=preprocessing.interpolation == "bicubic",

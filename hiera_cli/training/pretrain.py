@@ -24,6 +24,7 @@ from hiera_cli.training.recipes import PretrainChanges, PretrainRecipe, pretrain
 from hiera_cli.training.reconstruction import Reconstruction
 from hiera_cli.training.records import Record
 from hiera_cli.training.run import Run, center_crop, make_run, training_device
+from hiera_cli.training.symmetries import Symmetries
 from hiera_cli.video.augment import Augmentation
 
 PAPER = PretrainChanges()
@@ -101,9 +102,9 @@ def _prepare(
         augmentation=Augmentation(
             size=preprocessing.crop_size,
             min_area=recipe.min_area,
-            flip=recipe.flip,
             bicubic=preprocessing.interpolation == "bicubic",
         ),
+        symmetries=Symmetries.of_pictures(flip=recipe.flip),
         recipe=recipe,
         options=run,
         process=process,

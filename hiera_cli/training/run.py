@@ -19,6 +19,7 @@ from hiera_cli.training.order import Order
 from hiera_cli.training.recipes import Recipe
 from hiera_cli.training.records import Validation
 from hiera_cli.training.state import Average, TrainingState
+from hiera_cli.training.symmetries import Symmetries
 from hiera_cli.video.augment import Augmentation
 from hiera_cli.video.transforms import CropPlan
 from hiera_cli.zoo import Preprocessing
@@ -78,6 +79,7 @@ def make_run(
     videos: Sequence[TrainingVideo],
     source: ClipSource,
     augmentation: Augmentation,
+    symmetries: Symmetries,
     recipe: Recipe,
     options: RunOptions,
     process: Process,
@@ -104,7 +106,12 @@ def make_run(
         average=Average(model, ema_decay) if ema_decay else None,
     )
     clips = TrainingClips(
-        videos, source, augmentation=augmentation, repeats=recipe.repeats, seed=options.seed
+        videos,
+        source,
+        augmentation=augmentation,
+        symmetries=symmetries,
+        repeats=recipe.repeats,
+        seed=options.seed,
     )
     facts = {"seed": options.seed, "videos": len(videos), **asdict(recipe), **settings}
     return Run(
