@@ -23,7 +23,7 @@ from hiera_cli.training.mixing import Mixing
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
 from hiera_cli.training.recipes import FinetuneChanges, FinetuneRecipe, finetune_recipe
 from hiera_cli.training.records import Record
-from hiera_cli.training.run import Run, center_crop, make_run, training_device
+from hiera_cli.training.run import Run, make_run, training_device
 from hiera_cli.training.symmetries import Symmetries
 from hiera_cli.video.augment import Augmentation
 from hiera_cli.zoo import Preprocessing
@@ -75,20 +75,15 @@ def _prepare(
     find = open_architecture if options.from_scratch else open_pretrained
     initial = find(options.model)
     recipe = finetune_recipe(initial.config).changed(changes)
-    stride = clips.frame_stride or initial.preprocessing.frame_stride
-    sampling = options.sampling or initial.preprocessing.sampling
-    preprocessing = replace(initial.preprocessing, frame_stride=stride, sampling=sampling)
+    preprocessing = replace(
+        initial.preprocessing,
+        frame_stride=clips.frame_stride or initial.preprocessing.frame_stride,
+        sampling=options.sampling or initial.preprocessing.sampling,
+    )
     data = read_labelled(
         options.data, annotations=options.annotations, val=options.val, known=initial.labels
     )
-    source = ClipSource(
-        crop=center_crop(preprocessing),
-        num_frames=preprocessing.num_frames,
-        frame_stride=stride,
-        sampling=sampling,
-        cache=clips.cache,
-        cache_clips=clips.cache_clips,
-    )
+    source = ClipSource.of(preprocessing, clips)
     objective = Classification(
         data.classes,
         preprocessing,

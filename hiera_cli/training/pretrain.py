@@ -23,7 +23,7 @@ from hiera_cli.training.options import ClipOptions, PretrainOptions, RunOptions
 from hiera_cli.training.recipes import PretrainChanges, PretrainRecipe, pretrain_recipe
 from hiera_cli.training.reconstruction import Reconstruction
 from hiera_cli.training.records import Record
-from hiera_cli.training.run import Run, center_crop, make_run, training_device
+from hiera_cli.training.run import Run, make_run, training_device
 from hiera_cli.training.symmetries import Symmetries
 from hiera_cli.video.augment import Augmentation
 
@@ -77,8 +77,11 @@ def _prepare(
     find = open_pretrained if options.from_weights else open_architecture
     initial = find(options.model)
     recipe = pretrain_recipe(initial.config).changed(changes)
-    stride = clips.frame_stride or initial.preprocessing.frame_stride
-    preprocessing = replace(initial.preprocessing, frame_stride=stride)
+    preprocessing = replace(
+        initial.preprocessing,
+        frame_stride=clips.frame_stride or initial.preprocessing.frame_stride,
+        sampling="stride",
+    )
     model = build_autoencoder(initial.config, recipe, run)
     if initial.weights is not None:
         copy_weights(model, initial.weights, fresh=DECODER)
@@ -92,13 +95,7 @@ def _prepare(
         objective,
         model.to(device),
         videos=unlabelled_videos(options.inputs, pictures=not initial.config.is_video),
-        source=ClipSource(
-            crop=center_crop(preprocessing),
-            num_frames=preprocessing.num_frames,
-            frame_stride=stride,
-            cache=clips.cache,
-            cache_clips=clips.cache_clips,
-        ),
+        source=ClipSource.of(preprocessing, clips),
         augmentation=Augmentation(
             size=preprocessing.crop_size,
             min_area=recipe.min_area,

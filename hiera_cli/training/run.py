@@ -21,8 +21,6 @@ from hiera_cli.training.records import Validation
 from hiera_cli.training.state import Average, TrainingState
 from hiera_cli.training.symmetries import Symmetries
 from hiera_cli.video.augment import Augmentation
-from hiera_cli.video.transforms import CropPlan
-from hiera_cli.zoo import Preprocessing
 
 
 class Objective(Protocol):
@@ -144,13 +142,3 @@ def training_device(name: str, process: Process) -> torch.device:
             raise UsageError(f"device '{name}' is not on this machine", hint="use --device cpu")
         torch.cuda.set_device(device)
     return device
-
-
-def center_crop(preprocessing: Preprocessing) -> CropPlan:
-    """The crop that validation looks at."""
-    return CropPlan(
-        short_side=preprocessing.short_side,
-        crop_size=preprocessing.crop_size,
-        num_crops=1,
-        interpolation=preprocessing.interpolation,
-    )
