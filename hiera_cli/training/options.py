@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from hiera_cli.errors import UsageError
-from hiera_cli.options import SamplingName, SymmetryName
+from hiera_cli.options import SamplingName, Symmetry
 from hiera_cli.zoo import DEFAULT_MODEL
 
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -96,7 +96,7 @@ class FinetuneOptions:
     from_scratch: bool = False
     freeze_backbone: bool = False
     sampling: SamplingName | None = None
-    symmetries: list[SymmetryName] | None = None
+    symmetries: list[Symmetry] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from hiera_cli.datasets.dataset import normalise_label
-from hiera_cli.options import SymmetryName
+from hiera_cli.options import Symmetry
 
 Counterparts = tuple[int | None, ...]
 
@@ -27,11 +27,11 @@ _SIDEWAYS = (("left", "right"), ("leftward", "rightward"), ("leftwards", "rightw
 _UPRIGHT = (("up", "down"), ("upward", "downward"), ("upwards", "downwards"), ("top", "bottom"))
 _TURNS = (("clockwise", "counterclockwise"),)
 
-WORDS: dict[SymmetryName, dict[str, str]] = {
-    "mirror": _both_ways(*_SIDEWAYS, *_TURNS),
-    "upside-down": _both_ways(*_UPRIGHT, *_TURNS),
-    "reversal": _both_ways(*_SIDEWAYS, *_UPRIGHT, *_TURNS, ("in", "out")),
-    "transposition": _both_ways(
+WORDS: dict[Symmetry, dict[str, str]] = {
+    Symmetry.MIRROR: _both_ways(*_SIDEWAYS, *_TURNS),
+    Symmetry.UPSIDE_DOWN: _both_ways(*_UPRIGHT, *_TURNS),
+    Symmetry.REVERSAL: _both_ways(*_SIDEWAYS, *_UPRIGHT, *_TURNS, ("in", "out")),
+    Symmetry.TRANSPOSITION: _both_ways(
         ("left", "up"),
         ("right", "down"),
         ("leftward", "upward"),
@@ -42,6 +42,7 @@ WORDS: dict[SymmetryName, dict[str, str]] = {
         *_TURNS,
     ),
 }
+_AXES = {Symmetry.MIRROR: -1, Symmetry.UPSIDE_DOWN: -2, Symmetry.REVERSAL: -3}
 _COUNTERCLOCKWISE = re.compile(r"\b(counter|anti)[- ]?clockwise\b")
 
 
@@ -54,16 +55,16 @@ class Symmetries:
             where it belongs to none. An empty tuple turns clips of any class, labels unchanged.
     """
 
-    counterparts: Mapping[SymmetryName, Counterparts] = field(default_factory=dict)
+    counterparts: Mapping[Symmetry, Counterparts] = field(default_factory=dict)
 
     @classmethod
     def of_pictures(cls, *, flip: bool) -> Self:
         """For clips without labels."""
-        return cls({"mirror": ()} if flip else {})
+        return cls({Symmetry.MIRROR: ()} if flip else {})
 
     @classmethod
     def of_classes(
-        cls, classes: Sequence[str], *, flip: bool, names: Sequence[SymmetryName] = ()
+        cls, classes: Sequence[str], *, flip: bool, names: Sequence[Symmetry] = ()
     ) -> Self:
         """For labelled clips.
 
@@ -73,9 +74,9 @@ class Symmetries:
             names: symmetries that go with a change of the label.
         """
         found = {name: find_counterparts(classes, name) for name in names}
-        if flip and "mirror" not in found:
-            mirrored = find_counterparts(classes, "mirror")
-            found["mirror"] = tuple(c if c == i else None for i, c in enumerate(mirrored))
+        if flip and Symmetry.MIRROR not in found:
+            mirrored = find_counterparts(classes, Symmetry.MIRROR)
+            found[Symmetry.MIRROR] = tuple(c if c == i else None for i, c in enumerate(mirrored))
         return cls(found)
 
     def turn(self, clip: Tensor, target: int, rng: np.random.Generator) -> tuple[Tensor, int]:
@@ -87,22 +88,22 @@ class Symmetries:
         return clip, target
 
 
-def turn_clip(clip: Tensor, name: SymmetryName) -> Tensor:
+def turn_clip(clip: Tensor, name: Symmetry) -> Tensor:
     """The clip (3, T, S, S) mirrored, upside down, played backwards, or with its axes swapped.
 
     Pictures (3, S, S) have no time: `reversal` is for clips.
     """
-    if name == "transposition":
+    if name is Symmetry.TRANSPOSITION:
         return clip.transpose(-1, -2)
-    return clip.flip({"mirror": -1, "upside-down": -2, "reversal": -3}[name])
+    return clip.flip(_AXES[name])
 
 
-def find_counterparts(classes: Sequence[str], name: SymmetryName) -> Counterparts:
+def find_counterparts(classes: Sequence[str], name: Symmetry) -> Counterparts:
     """The class of a turned clip, for each class; None where there is no such class.
 
-    >>> find_counterparts(("static", "pan left", "pan right", "tilt up"), "mirror")
+    >>> find_counterparts(("static", "pan left", "pan right", "tilt up"), Symmetry.MIRROR)
     (0, 2, 1, 3)
-    >>> find_counterparts(("static", "pan left", "pan right", "tilt up"), "upside-down")
+    >>> find_counterparts(("static", "pan left", "pan right", "tilt up"), Symmetry.UPSIDE_DOWN)
     (0, 1, 2, None)
     """
     spelled = [_spelled(label) for label in classes]
