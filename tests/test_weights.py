@@ -53,6 +53,7 @@ def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An official-layout hiera_tiny_224.pth: 28 M lively weights and more."""
     model = official_hiera(**ARCHITECTURES[TINY])
     enliven(model, seed=1)
+    enliven(model, seed=1)
     path = tmp_path_factory.mktemp("official") / f"{TINY}.pth"
     torch.save({"model_state": model.state_dict(), "epoch": 299, "optimizer_state": {}}, path)
     return path
@@ -61,6 +62,7 @@ def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def autoencoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = official_autoencoder(**ARCHITECTURES[TINY], q_pool=2, decoder_depth=1)
+    enliven(model, seed=2)
     path = tmp_path_factory.mktemp("official") / f"mae_{TINY}.pth"
     torch.save({"model_state": model.state_dict()}, path)
     return path

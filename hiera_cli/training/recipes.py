@@ -34,6 +34,8 @@ class Recipe:
         drop_path: stochastic depth of the last block.
         min_area: smallest share of the frame that a training crop covers.
         flip: whether clips may be mirrored.
+        layer_decay: factor on the learning rate from one block to the block below.
+        ema_decay: decay of the averaged weights that are validated and kept; 0: off.
     """
 
     epochs: float
@@ -49,6 +51,8 @@ class Recipe:
     drop_path: float = 0.0
     min_area: float = 0.5
     flip: bool = True
+    layer_decay: float = 1.0
+    ema_decay: float = 0.0
 
     def changed(self, changes: "RecipeChanges") -> Self:
         """The recipe with all changes that are not None.
@@ -103,6 +107,8 @@ def check_recipe(recipe: Recipe) -> None:
     _check("gradient norm", recipe.clip_norm, 0.0, 1e9)
     _check("drop path", recipe.drop_path, 0.0, 0.99)
     _check("smallest crop area", recipe.min_area, 0.001, 1.0)
+    _check("layer decay", recipe.layer_decay, 0.01, 1.0)
+    _check("EMA decay", recipe.ema_decay, 0.0, 0.999999)
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:
@@ -146,34 +152,28 @@ class FinetuneRecipe(Recipe):
 
     Attributes:
         head_dropout: dropout before the head.
-        layer_decay: factor on the learning rate from one block to the block below.
         label_smoothing: share of the target spread evenly over all classes.
         mixup, cutmix: parameter of the Beta distribution that mixes pairs; 0: off.
         magnitude: RandAugment's strength (0 to 10); 0: off.
         erase: probability of random erasing.
-        ema_decay: decay of the averaged weights that are validated and kept; 0: off.
     """
 
     head_dropout: float = 0.0
-    layer_decay: float = 1.0
     label_smoothing: float = 0.1
     mixup: float = 0.8
     cutmix: float = 1.0
     magnitude: float = 7.0
     erase: float = 0.0
-    ema_decay: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot train anything."""
         check_recipe(self)
         _check("head dropout", self.head_dropout, 0.0, 0.999)
-        _check("layer decay", self.layer_decay, 0.01, 1.0)
         _check("label smoothing", self.label_smoothing, 0.0, 1.0)
         _check("mixup", self.mixup, 0.0, 100.0)
         _check("cutmix", self.cutmix, 0.0, 100.0)
         _check("RandAugment's magnitude", self.magnitude, 0.0, 10.0)
         _check("erasing probability", self.erase, 0.0, 1.0)
-        _check("EMA decay", self.ema_decay, 0.0, 0.999999)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

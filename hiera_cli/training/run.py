@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from hiera_cli.errors import UsageError
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.training.clips import ClipSource
 from hiera_cli.training.data import Batch, TrainingClips, TrainingVideo
@@ -50,9 +49,13 @@ class Run:
     recipe: Recipe
     options: RunOptions
     process: Process
-    device: torch.device
     input_size: tuple[int, ...]
     settings: dict[str, Any]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.process.device
 
     @property
     def num_steps(self) -> int:
@@ -81,10 +84,7 @@ def make_run(
     recipe: Recipe,
     options: RunOptions,
     process: Process,
-    device: torch.device,
     config: HieraConfig,
-    layer_decay: float = 1.0,
-    ema_decay: float = 0.0,
     settings: dict[str, Any],
 ) -> Run:
     """Put a run together; `settings` are the facts that a continued run must repeat."""
@@ -99,9 +99,9 @@ def make_run(
     )
     state = TrainingState(
         model,
-        make_optimizer(model, recipe, num_blocks=sum(config.stages), layer_decay=layer_decay),
-        scaler=torch.amp.GradScaler(device.type, enabled=options.precision == "float16"),
-        average=Average(model, ema_decay) if ema_decay else None,
+        make_optimizer(model, recipe, num_blocks=sum(config.stages)),
+        scaler=torch.amp.GradScaler(process.device.type, enabled=options.precision == "float16"),
+        average=Average(model, recipe.ema_decay) if recipe.ema_decay else None,
     )
     clips = TrainingClips(
         videos,
@@ -120,25 +120,6 @@ def make_run(
         recipe=recipe,
         options=options,
         process=process,
-        device=device,
         input_size=config.input_size,
         settings=facts,
     )
-
-
-def training_device(name: str, process: Process) -> torch.device:
-    """The device of this process: with several processes, each its own GPU.
-
-    Raises:
-        UsageError: it is not on this machine.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda":
-        name = f"cuda:{process.local_rank}"
-    device = torch.device(name)
-    if device.type == "cuda":
-        if (device.index or 0) >= torch.cuda.device_count():
-            raise UsageError(f"device '{name}' is not on this machine", hint="use --device cpu")
-        torch.cuda.set_device(device)
-    return device
