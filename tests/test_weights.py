@@ -53,7 +53,6 @@ def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An official-layout hiera_tiny_224.pth: 28 M lively weights and more."""
     model = official_hiera(**ARCHITECTURES[TINY])
     enliven(model, seed=1)
-    enliven(model, seed=1)
     path = tmp_path_factory.mktemp("official") / f"{TINY}.pth"
     torch.save({"model_state": model.state_dict(), "epoch": 299, "optimizer_state": {}}, path)
     return path
