@@ -19,6 +19,7 @@ FLOORS: list[set[str]] = [
         "datasets",
         "loader",
         "prefetch",
+        "synth",
         "tables",
         "weights",
         "zoo",
