@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -69,18 +69,12 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_table_keeps_what_is_finished(
-    videos: Path, model: str, tmp_path: Path, number: signal.Signals
+def test_an_interrupted_table_goes_on_where_it_was(
+    videos: Path, model: str, tmp_path: Path
 ) -> None:
     out = tmp_path / "features.parquet"
     command = ("extract-features", videos, "-m", model, "-o", out)
-    process = start(*command)
-    wait_for(lambda: size_of(tmp_path, "*.partial/*") > 10_000, process)
-    process.send_signal(number)
-    code, stderr = ended(process)
-    assert code == 130
-    assert "interrupted; finished work is kept" in stderr
+    assert interrupted(command, signal.SIGINT, tmp_path) == 130
     assert not out.exists()
 
     code, stderr = ended(start(*command))
@@ -88,6 +82,21 @@ def test_an_interrupted_table_keeps_what_is_finished(
     told = next(line for line in stderr.splitlines() if line.endswith("are finished already"))
     assert 0 < int(told.split()[0]) < NUM_VIDEOS
     assert pd.read_parquet(out).path.nunique() == NUM_VIDEOS
+
+
+def test_terminating_is_interrupting(videos: Path, model: str, tmp_path: Path) -> None:
+    command = ("extract-features", videos, "-m", model, "-o", tmp_path / "features.parquet")
+    assert interrupted(command, signal.SIGTERM, tmp_path) == 130
+
+
+def interrupted(command: Sequence[object], number: signal.Signals, folder: Path) -> int:
+    """Exit code of a run that gets a signal when some videos are finished."""
+    process = start(*command)
+    wait_for(lambda: size_of(folder, "*.partial/*") > 10_000, process)
+    process.send_signal(number)
+    code, stderr = ended(process)
+    assert stderr.splitlines()[-1] == "interrupted; finished work is kept"
+    return code
 
 
 def test_interrupted_records_are_those_that_are_finished(
