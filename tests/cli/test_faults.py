@@ -16,7 +16,7 @@ import pytest
 
 from tests.tasks.conftest import TINY_VIDEO, save_tiny, write_clip
 
-NUM_VIDEOS = 200
+NUM_VIDEOS = 120
 HIERA = [sys.executable, "-m", "hiera_cli"]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
