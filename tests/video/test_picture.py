@@ -32,7 +32,7 @@ def test_every_format_becomes_contiguous_rgb(pixel_format: str, size: tuple[int,
 @pytest.mark.parametrize(
     ("name", "value"),
     [("colorspace", 3), ("colorspace", 14), ("colorspace", 52), ("color_range", 3)],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p10le", "gbrp"])
 def test_unknown_colours_are_converted_as_untagged_ones(
     pixel_format: str, name: str, value: int
