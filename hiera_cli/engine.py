@@ -122,19 +122,28 @@ class _Runner:
             piece = pixels[done : done + (self._max_views or len(pixels))]
             try:
                 outputs.append(self._backend.run(piece, self._wanted))
-            except torch.OutOfMemoryError as error:
+            except RuntimeError as error:
+                if not _is_out_of_memory(error):
+                    raise
                 self._halve(len(piece), error)
                 continue
             done += len(piece)
         return _concatenate(outputs)
 
-    def _halve(self, num_views: int, error: torch.OutOfMemoryError) -> None:
+    def _halve(self, num_views: int, error: RuntimeError) -> None:
         if num_views == 1:
             hint = "use a smaller model, --dtype bfloat16 or --device cpu"
             raise HieraError("not enough memory for a single view", hint=hint) from error
         self._max_views = num_views // 2
         torch.cuda.empty_cache()
         logger.warning("out of memory: batch size reduced to %d views", self._max_views)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """CUDA has an error of its own; the allocators of the CPU and of MPS only have words."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return "can't allocate memory" in str(error) or "MPS backend out of memory" in str(error)
 
 
 def _concatenate(outputs: list[ModelOutput]) -> ModelOutput:

@@ -1,23 +1,24 @@
 """Paths in, batches of views out, with decoding in the background.
 
-Worker threads decode ahead, one video each, into bounded lanes; the consumer empties the lanes in
-input order and fills batches across videos. A video that cannot be read becomes a `Failure` in its
-place and stops nothing. Memory is bounded by the lanes, not by the videos.
+Worker threads decode ahead, one video each; the consumer takes their clips in input order and
+fills batches across videos. A video that cannot be read becomes a `Failure` in its place and
+stops nothing.
 """
 
 import logging
+import threading
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain, islice
 
 import torch
 
-from hiera_cli.ahead import Read, read_ahead
 from hiera_cli.clips import ClipCollector, Crops
 from hiera_cli.errors import Failure, MediaError
 from hiera_cli.inputs import InputPath
+from hiera_cli.prefetch import prefetch
+from hiera_cli.threads import compute_alone
 from hiera_cli.video.decode import Limits, VideoInfo, decode_video
 from hiera_cli.video.isolate import DecodeProcess
 from hiera_cli.video.sampling import ClipPlan, Protocol
@@ -161,23 +162,18 @@ def _batch(
     return Batch(pixels, tuple(slots), tuple(ended))
 
 
-# ---------------------------------------------------------------------------- decoding
+# ---------------------------------------------------------------------------- decoding ahead
 
 
 def _decode_ahead(
     inputs: Iterable[InputPath], options: LoaderOptions
 ) -> Generator[_Item, None, None]:
-    """Items of all videos in input order, decoded in the background."""
+    """Items of all videos in input order, decoded by `options.workers` background threads."""
     rest = iter(inputs)
     first = list(islice(rest, 2))
     isolate = len(first) > 1 if options.isolate is None else options.isolate
-
-    @contextmanager
-    def open_reader() -> Iterator[Read[InputPath, _Item]]:
-        with closing(_Decoder(options, isolate=isolate)) as decoder:
-            yield partial(_read_video, decoder)
-
-    return read_ahead(chain(first, rest), open_reader, workers=options.workers)
+    decoders = [_Decoder(options, isolate=isolate) for _ in range(options.workers)]
+    return prefetch(enumerate(chain(first, rest)), decoders)
 
 
 class _Decoder:
@@ -185,15 +181,40 @@ class _Decoder:
 
     def __init__(self, options: LoaderOptions, *, isolate: bool) -> None:
         self._options = options
+        self._stopped = threading.Event()
         self._process = DecodeProcess() if isolate else None
         self._decode = self._process.decode if self._process else decode_video
+
+    def stop(self) -> None:
+        """From another thread: give up the video in progress."""
+        self._stopped.set()
+        if self._process is not None:
+            self._process.stop()
 
     def close(self) -> None:
         """End the child process, if there is one."""
         if self._process is not None:
             self._process.close()
 
-    def clips(self, video_index: int, path: str) -> Generator[_Clip, None, VideoInfo]:
+    def read(self, source: tuple[int, InputPath]) -> Generator[_Item, None, None]:
+        """The clips of one video and then its `VideoEnd`; never raises."""
+        compute_alone()
+        video_index, file = source
+        try:
+            info = yield from self._clips(video_index, file.path)
+        except MediaError as error:
+            failure = Failure(file.name, error.kind, error.message)
+        except MemoryError:
+            failure = Failure(file.name, "too_large", "not enough memory to decode this video")
+        except Exception as error:
+            logger.debug("decoding %s failed", file.path, exc_info=True)
+            failure = Failure(file.name, "internal", f"{type(error).__name__}: {error}")
+        else:
+            yield VideoEnd(video_index, file, info, None)
+            return
+        yield VideoEnd(video_index, file, None, failure)
+
+    def _clips(self, video_index: int, path: str) -> Generator[_Clip, None, VideoInfo]:
         """Carry out one video's plan; returns what is known about it after the last frame."""
         options = self._options
         streaming = options.protocol.num_clips is None
@@ -207,27 +228,10 @@ class _Decoder:
         )
         with closing(events):
             for event in events:
+                if self._stopped.is_set():
+                    raise MediaError("timeout", "decoding was stopped")
                 for plan, frames in collector.take(event):
                     yield _Clip(video_index, plan, frames)
         if collector.info is None:
             raise MediaError("corrupt", "decoding ended without a result")
         return collector.info
-
-
-def _read_video(
-    decoder: _Decoder, video_index: int, source: InputPath
-) -> Generator[_Item, None, None]:
-    """The clips of one video and then its `VideoEnd`; never raises."""
-    try:
-        info = yield from decoder.clips(video_index, source.path)
-    except MediaError as error:
-        failure = Failure(source.name, error.kind, error.message)
-    except MemoryError:
-        failure = Failure(source.name, "too_large", "not enough memory to decode this video")
-    except Exception as error:
-        logger.debug("decoding %s failed", source.path, exc_info=True)
-        failure = Failure(source.name, "internal", f"{type(error).__name__}: {error}")
-    else:
-        yield VideoEnd(video_index, source, info, None)
-        return
-    yield VideoEnd(video_index, source, None, failure)

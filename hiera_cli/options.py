@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -9,6 +10,15 @@ from hiera_cli.errors import UsageError
 
 Options = TypeVar("Options")
 SamplingName = Literal["stride", "segments"]
+
+
+class Symmetry(StrEnum):
+    """Ways to turn a clip that leave it a clip of something."""
+
+    MIRROR = "mirror"
+    UPSIDE_DOWN = "upside-down"
+    REVERSAL = "reversal"
+    TRANSPOSITION = "transposition"
 
 
 @dataclass(frozen=True)

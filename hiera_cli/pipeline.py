@@ -1,6 +1,5 @@
 """From options to a running engine: the model, what runs it, and how videos reach it."""
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -13,6 +12,7 @@ from hiera_cli.errors import UsageError
 from hiera_cli.inputs import InputPath
 from hiera_cli.loader import LoaderOptions
 from hiera_cli.options import EngineOptions
+from hiera_cli.threads import usable_cores
 from hiera_cli.video.decode import Limits
 from hiera_cli.video.sampling import Protocol, make_protocol
 from hiera_cli.weights import LoadedModel, open_model
@@ -149,13 +149,6 @@ def automatic_workers(preprocessing: Preprocessing, *, on_gpu: bool, cores: int)
 def _view_size(preprocessing: Preprocessing) -> int:
     """Pixels of a view, over all frames."""
     return preprocessing.num_frames * preprocessing.crop_size**2
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _auto(flag: str, value: str, automatic: int) -> int:

@@ -122,16 +122,21 @@ def open_model(
     _check_head(has_head, need_head, str(source.file.path))
     names = read_labels(labels, num_classes=source.config.num_classes) if labels else source.labels
     network = _build(source, device=_device(device), dtype=dtype, has_head=has_head)
-    network.labels = names if has_head else None
+    return _loaded(network, source, names if has_head else None)
+
+
+def _loaded(network: Hiera, source: Source, labels: tuple[str, ...] | None) -> LoadedModel:
+    """The network with what its source says about it; labels are None without a head."""
+    network.labels = labels
     return LoadedModel(
         model=network,
         name=source.name,
         preprocessing=source.preprocessing,
-        labels=names if has_head else (),
+        labels=labels or (),
         weights_path=source.file.path,
         weights_sha256=file_sha256(source.file.path),
         checkpoint=source.checkpoint,
-        has_head=has_head,
+        has_head=labels is not None,
     )
 
 

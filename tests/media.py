@@ -54,6 +54,7 @@ def write_clip(
     pixel_format: str = "yuv420p",
     times: list[float] | None = None,
     container: str | None = None,
+    container_options: dict[str, str] | None = None,
     audio_seconds: float = 0.0,
     aspect: Fraction | None = None,
 ) -> Path:
@@ -70,11 +71,12 @@ def write_clip(
         pixel_format: of the stored picture.
         times: seconds at which the frames are shown, instead of i / fps.
         container: FFmpeg muxer.
+        container_options: for the muxer.
         audio_seconds: length of a silent sound track.
         aspect: width over height of a pixel.
     """
     rate = Fraction(fps).limit_denominator(100_000)
-    with av.open(str(path), "w", format=container) as output:
+    with av.open(str(path), "w", format=container, container_options=container_options) as output:
         stream = output.add_stream(codec, rate=rate, options=options or {})
         stream.width, stream.height = size
         stream.pix_fmt = pixel_format

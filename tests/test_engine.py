@@ -25,12 +25,15 @@ class Doubler:
 
     name = "doubler"
 
-    def __init__(self, *, max_views: int | None = None) -> None:
+    def __init__(self, *, max_views: int | None = None, on_cpu: bool = False) -> None:
         self.max_views = max_views
+        self.on_cpu = on_cpu
         self.batch_sizes: list[int] = []
 
     def run(self, pixels: torch.Tensor, wanted: Wanted) -> ModelOutput:
         if self.max_views is not None and len(pixels) > self.max_views:
+            if self.on_cpu:
+                torch.empty(2**50)  # what the allocator itself says
             raise torch.OutOfMemoryError("no room")
         self.batch_sizes.append(len(pixels))
         value = pixels.flatten(1)[:, :1]
@@ -125,11 +128,12 @@ def test_views_of_a_failed_video_do_not_leak_into_the_next(
     np.testing.assert_allclose(results[1].scores, [0.2, 0.8], rtol=1e-6)
 
 
+@pytest.mark.parametrize("on_cpu", [False, True])
 def test_out_of_memory_halves_the_batch_and_loses_nothing(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, on_cpu: bool
 ) -> None:
     views = [view(0, clip, crop, 0.1 * clip) for clip in range(5) for crop in range(3)]
-    backend = Doubler(max_views=4)
+    backend = Doubler(max_views=4, on_cpu=on_cpu)
     results = run([batch(views, end(0))], backend, monkeypatch)
     assert backend.batch_sizes == [3, 3, 3, 3, 3]
     assert isinstance(results[0], VideoResult)
@@ -141,3 +145,12 @@ def test_a_view_that_never_fits_is_an_error_with_advice(monkeypatch: pytest.Monk
     with pytest.raises(HieraError, match="single view") as error:
         run([batch(crops_of(0, 0, 0.1, 0.2, 0.3), end(0))], Doubler(max_views=0), monkeypatch)
     assert "--dtype" in error.value.hint
+
+
+def test_other_errors_of_a_backend_are_not_taken_for_a_full_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    backend = Doubler()
+    monkeypatch.setattr(backend, "run", lambda *_: torch.ones(2) @ torch.ones(3))
+    with pytest.raises(RuntimeError, match="size"):
+        run([batch(crops_of(0, 0, 0.1, 0.2, 0.3), end(0))], backend, monkeypatch)

@@ -1,11 +1,13 @@
 """Any text in: annotation files, label files and configurations end in a value or a HieraError.
 
-A short run by default; `HIERA_FUZZ_MINUTES=10 pytest tests/test_fuzz_text.py` for a long one.
-Each of the five readers gets the same number of inputs.
+A short run by default; `HIERA_FUZZ_MINUTES=2 pytest tests/test_fuzz_text.py` for a long one,
+which says how many inputs each of the five readers was given.
 """
 
 import json
 import os
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -60,15 +62,27 @@ values = st.recursive(
 configs = st.dictionaries(st.sampled_from(KEYS), values, max_size=6)
 
 
+given_inputs: Counter[str] = Counter()
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _report(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+    if MINUTES and terminal is not None:
+        terminal.write_line(f"\n{given_inputs.total()} text inputs: {dict(given_inputs)}")
 
 
 @pytest.mark.timeout(60 + 600 * MINUTES)
 @fuzz
 @given(content=contents)
 def test_annotation_files(content: bytes, folder: Path) -> None:
+    given_inputs["annotation files"] += 1
     file = folder / "annotations.csv"
     file.write_bytes(content)
     for read in (read_kinetics, read_list):
@@ -82,6 +96,7 @@ def test_annotation_files(content: bytes, folder: Path) -> None:
 @fuzz
 @given(content=contents, split=st.sampled_from([None, "val", "train", "\0", ""]))
 def test_data_sets(content: bytes, split: str | None, folder: Path) -> None:
+    given_inputs["data sets"] += 1
     file = folder / "val.csv"
     file.write_bytes(content)
     try:
@@ -98,6 +113,7 @@ def test_data_sets(content: bytes, split: str | None, folder: Path) -> None:
 @fuzz
 @given(content=contents, num_classes=st.sampled_from([1, 2, 3]))
 def test_label_files(content: bytes, num_classes: int, folder: Path) -> None:
+    given_inputs["label files"] += 1
     file = folder / "labels.txt"
     file.write_bytes(content)
     try:
@@ -113,6 +129,7 @@ def test_label_files(content: bytes, num_classes: int, folder: Path) -> None:
 @fuzz
 @given(content=st.one_of(contents, configs.map(lambda c: json.dumps(c).encode())))
 def test_model_configurations(content: bytes, folder: Path) -> None:
+    given_inputs["model configurations"] += 1
     file = folder / "config.json"
     file.write_bytes(content)
     try:
@@ -126,6 +143,7 @@ def test_model_configurations(content: bytes, folder: Path) -> None:
 @fuzz
 @given(classes=st.lists(texts, max_size=4), labels=st.lists(texts, max_size=4))
 def test_class_names(classes: list[str], labels: list[str]) -> None:
+    given_inputs["class names"] += 1
     match = match_labels(classes, labels)
     assert set(match.index_of) | set(match.unknown) == set(classes)
     assert all(0 <= index < len(labels) for index in match.index_of.values())

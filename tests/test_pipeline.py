@@ -1,8 +1,5 @@
 """What `auto` means, on machines small and large."""
 
-import os
-import sys
-
 import pytest
 
 from hiera_cli.errors import UsageError
@@ -11,7 +8,6 @@ from hiera_cli.pipeline import (
     automatic_batch_size,
     automatic_workers,
     loader_options,
-    usable_cores,
 )
 from hiera_cli.zoo import Preprocessing
 
@@ -36,17 +32,6 @@ def test_workers_go_where_decoding_is_the_narrow_place(cores, large, small, gpu)
     assert automatic_workers(KINETICS, on_gpu=False, cores=cores) == large
     assert automatic_workers(SMALL, on_gpu=False, cores=cores) == small
     assert automatic_workers(KINETICS, on_gpu=True, cores=cores) == gpu
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="no affinity to set")
-def test_only_cores_that_may_be_used_count() -> None:
-    allowed = os.sched_getaffinity(0)
-    assert usable_cores() == len(allowed)
-    try:
-        os.sched_setaffinity(0, {min(allowed)})
-        assert usable_cores() == 1
-    finally:
-        os.sched_setaffinity(0, allowed)
 
 
 def test_numbers_win_over_auto_and_nonsense_is_refused() -> None:

@@ -61,6 +61,7 @@ def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def autoencoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = official_autoencoder(**ARCHITECTURES[TINY], q_pool=2, decoder_depth=1)
+    enliven(model, seed=2)
     path = tmp_path_factory.mktemp("official") / f"mae_{TINY}.pth"
     torch.save({"model_state": model.state_dict()}, path)
     return path

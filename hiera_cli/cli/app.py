@@ -1,5 +1,6 @@
 """The command map, and the only place where errors become messages and exit codes."""
 
+import errno
 import signal
 import sys
 import traceback
@@ -13,7 +14,7 @@ import typer
 from hiera_cli import __version__
 from hiera_cli.cli import console
 from hiera_cli.cli.options import flatten
-from hiera_cli.errors import HieraError
+from hiera_cli.errors import HieraError, OutputError
 
 INTERNAL_ERROR, INTERRUPTED = 1, 130
 ABOUT = "Video understanding with Hiera: classify, extract features, evaluate, train."
@@ -118,12 +119,22 @@ def _exit_code(command: Callable[..., int | None], values: Any, *, verbose: bool
         sys.stdout = None  # nobody reads any more: nothing is left to flush
         return 0
     except Exception as error:  # noqa: BLE001 - the last handler
-        console.say(f"internal error: {type(error).__name__}: {error}")
-        if verbose:
-            traceback.print_exc()
-        else:
-            console.say("hint: run again with -v for the traceback, and report it")
-        return INTERNAL_ERROR
+        return _unexpected(error, verbose=verbose)
+
+
+def _unexpected(error: Exception, *, verbose: bool) -> int:
+    """A full disk behind stdout or `--out`, or else a bug."""
+    if verbose:
+        traceback.print_exc()
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        sys.stdout = None  # what it still holds would fail again
+        hint = "free some space and run the same command again"
+        console.show_error(OutputError(f"cannot write: {error.strerror}", hint=hint))
+        return OutputError.exit_code
+    console.say(f"internal error: {type(error).__name__}: {error}")
+    if not verbose:
+        console.say("hint: run again with -v for the traceback, and report it")
+    return INTERNAL_ERROR
 
 
 def _interrupt(_signal: int, _frame: Any) -> None:

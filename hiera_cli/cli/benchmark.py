@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import typer
 
+from hiera_cli.cli import console
 from hiera_cli.cli.options import OutputOptions
 from hiera_cli.cli.records import Layout, RecordWriter
 from hiera_cli.errors import NoInputError, UsageError
@@ -121,10 +122,9 @@ def _row(section: str, name: object, seconds: float, rate: float | None) -> dict
 
 def _show(report: "BenchmarkReport", stream: IO[str]) -> None:
     """The report as tables."""
-    from rich.console import Console
-
-    width = None if stream.isatty() else WIDTH
-    page = Console(file=stream, highlight=False, soft_wrap=True, width=width)
+    page = console.page(stream)
+    if not stream.isatty():
+        page.width = WIDTH
     page.print(f"{report.model} ({report.checkpoint}) · {report.backend} · {report.machine}")
     page.print(
         f"{report.threads} threads · torch {report.torch_version} · matrix peak "

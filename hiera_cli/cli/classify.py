@@ -57,10 +57,9 @@ def _show(record: Any, stream: IO[str]) -> None:
     """A heading and a bar for each prediction."""
     if isinstance(record, Failure):
         return
-    from rich.console import Console
     from rich.text import Text
 
-    page = Console(file=stream, highlight=False, soft_wrap=True)
+    page = console.page(stream)
     facts = f"  {record.duration_seconds:.1f} s, {record.width}x{record.height}"
     page.print(Text(printable(record.path), style="bold"), Text(facts, style="dim"), sep="")
     for p in record.predictions:

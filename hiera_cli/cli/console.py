@@ -3,10 +3,13 @@
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from hiera_cli.errors import Failure, HieraError
 from hiera_cli.inputs import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Item = TypeVar("Item")
 
@@ -27,6 +30,17 @@ def show_error(error: HieraError) -> None:
 def show_failure(failure: Failure) -> None:
     """One bad input in one line."""
     say(f"failed: {failure.path}: {failure.message} ({failure.kind})")
+
+
+def page(stream: IO[str]) -> "Console":
+    """What draws styled text on a stream; a closed pipe is an error as on any other stream."""
+    from rich.console import Console
+
+    class Page(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would end the process with exit code 1
+
+    return Page(file=stream, highlight=False, soft_wrap=True)
 
 
 class _StderrHandler(logging.Handler):

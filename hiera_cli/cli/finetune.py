@@ -28,6 +28,11 @@ FLAGS = training.FLAGS | {
     "from_scratch": typer.Option("--from-scratch", help="Start from random weights."),
     "freeze_backbone": typer.Option("--freeze-backbone", help="Train the head alone."),
     "sampling": typer.Option("--sampling", help="Frames a stride apart, or one a segment."),
+    "symmetries": typer.Option(
+        "--symmetry",
+        help="Turn half of the clips, also those whose label names a direction: `left` becomes "
+        "`right`. Give it once for each symmetry.",
+    ),
     "head_dropout": _number("--head-dropout", "Dropout before the head."),
     "layer_decay": _number("--layer-decay", "Learning rate from a block to the one below."),
     "label_smoothing": _number("--label-smoothing", "Share spread over all classes."),

@@ -55,10 +55,9 @@ def _show(record: Any, stream: IO[str]) -> None:
     """A heading, the facts, and the first and last view."""
     if isinstance(record, Failure):
         return
-    from rich.console import Console
     from rich.text import Text
 
-    page = Console(file=stream, highlight=False, soft_wrap=True)
+    page = console.page(stream)
     page.print(Text(printable(record.path), style="bold"))
     turned = f", turned by {record.rotation}°" if record.rotation else ""
     rate = "variable, on average " if record.variable_frame_rate else ""

@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -76,6 +77,8 @@ class RecordWriter:
                 self._stream, list(self._layout.csv_columns), lineterminator="\n"
             )
             self._csv.writeheader()
+        if self._format == "json":
+            self._stream.write("[")
         return self
 
     def _open_temporary(self, path: Path) -> IO[str]:
@@ -98,7 +101,7 @@ class RecordWriter:
             self._stream.write(json.dumps(as_json(record)) + "\n")
         else:
             text = json.dumps(as_json(record), indent=2)
-            self._stream.write(("," if self._num_written else "[") + "\n" + text)
+            self._stream.write((",\n" if self._num_written else "\n") + text)
         self._num_written += 1
         if self._path is None:
             self._stream.flush()
@@ -109,15 +112,30 @@ class RecordWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if isinstance(error, BrokenPipeError):
+        if isinstance(error, OSError):  # a closed pipe, or a full disk
+            self._discard()
             return
+        try:
+            self._finish()
+        except OSError:
+            self._discard()
+            raise
+
+    def _finish(self) -> None:
         if self._format == "json":
-            self._stream.write("\n]\n" if self._num_written else "[]\n")
+            self._stream.write("\n]\n" if self._num_written else "]\n")
         self._stream.flush()
         if self._temporary is not None and self._path is not None:
             os.fsync(self._stream.fileno())
             self._stream.close()
             self._publish(self._temporary, self._path)
+
+    def _discard(self) -> None:
+        """Leave no half-written file behind."""
+        if self._temporary is not None:
+            with suppress(OSError):
+                self._stream.close()
+            self._temporary.unlink(missing_ok=True)
 
     def _publish(self, temporary: Path, path: Path) -> None:
         umask = os.umask(0)
@@ -126,7 +144,8 @@ class RecordWriter:
             temporary.chmod(0o666 & ~umask)
             temporary.replace(path)
         except OSError as error:
-            hint = f"the result is in '{temporary}'"
+            kept = temporary.exists()
+            hint = f"the result is in '{temporary}'" if kept else "run the same command again"
             raise OutputError(f"cannot write '{path}': {error.strerror}", hint=hint) from error
 
 

@@ -2,7 +2,9 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -10,6 +12,9 @@ from hiera_cli.cli import console
 from hiera_cli.cli.options import TalkOptions
 from hiera_cli.errors import Failure
 from hiera_cli.options import EngineOptions
+
+if TYPE_CHECKING:
+    from hiera_cli.tasks.verify import Checked
 
 FLAGS = {
     "table": typer.Argument(metavar="TABLE", help="A .parquet file or a folder of shards."),
@@ -57,21 +62,29 @@ def verify(
         weights=weights,
         options=options,
     )
-    checked, failures = [], []
+    checked, some_failed = [], False
     for record in console.progress(records, total=sample, unit="rows", quiet=talk.quiet):
         if isinstance(record, Failure):
-            failures.append(record)
+            some_failed = True
             console.show_failure(record)
         else:
             checked.append(record)
-            if not record.within:
-                console.say(f"differs: {record.path} clip {record.clip_index}: {record.deviation}")
+            _show_difference(record)
+    _write_summary(checked, as_json=format in ("json", "jsonl"))
+    if not all(record.within for record in checked):
+        return BEYOND_TOLERANCE
+    return NOT_READ if some_failed else 0
+
+
+def _show_difference(record: "Checked") -> None:
+    if not record.within:
+        console.say(f"differs: {record.path} clip {record.clip_index}: {record.deviation}")
+
+
+def _write_summary(checked: Sequence["Checked"], *, as_json: bool) -> None:
     largest = max((record.deviation for record in checked), default=0.0)
-    if format in ("json", "jsonl"):
+    if as_json:
         rows = [asdict(record) for record in checked]
         sys.stdout.write(json.dumps({"largest_deviation": largest, "rows": rows}) + "\n")
     else:
         sys.stdout.write(f"{len(checked)} rows checked, largest deviation {largest:.3g}\n")
-    if not all(record.within for record in checked):
-        return BEYOND_TOLERANCE
-    return NOT_READ if failures else 0

@@ -16,9 +16,9 @@ from hiera_cli.engine import VideoResult, run
 from hiera_cli.errors import MediaError, NoInputError
 from hiera_cli.inputs import InputPath
 from hiera_cli.loader import LoaderOptions
-from hiera_cli.pipeline import usable_cores
 from hiera_cli.tasks.random_model import random_pixels
 from hiera_cli.tasks.timing import measure_seconds, wait_for
+from hiera_cli.threads import usable_cores
 from hiera_cli.video.decode import Finished, Frame, Planned, decode_video
 from hiera_cli.weights import LoadedModel
 

@@ -37,8 +37,7 @@ class Classification:
         validation: held-out videos, and how their clips are read.
         source: how clips come out of files.
         workers: decoding processes of the validation.
-        process: which share of the validation is this process's.
-        device: where the model is.
+        process: which share of the validation is this process's, and where its model is.
     """
 
     def __init__(
@@ -51,7 +50,6 @@ class Classification:
         source: ClipSource,
         workers: int,
         process: Process,
-        device: torch.device,
     ) -> None:
         self._classes = tuple(classes)
         self._preprocessing = preprocessing
@@ -60,7 +58,6 @@ class Classification:
         self._source = source
         self._workers = workers
         self._process = process
-        self._device = device
 
     def loss(self, forward: nn.Module, batch: Batch) -> Tensor:
         """Cross entropy with soft targets, () float32, mean over the clips."""
@@ -93,7 +90,7 @@ class Classification:
         for batch in batches:
             sums += self._measure(model, batch)
         model.train(was_training)
-        sums = sum_over_processes(sums.to(self._device))
+        sums = sum_over_processes(sums.to(self._process.device))
         loss, top1, top5, num_videos, num_failed = sums.tolist()
         seen = max(num_videos, 1.0)
         return Validation(loss / seen, top1 / seen, top5 / seen, int(num_videos), int(num_failed))
@@ -102,7 +99,7 @@ class Classification:
         """Sums over one batch, (5,) float64: loss, top-1, top-5, videos, failures."""
         if not len(batch):
             return torch.tensor([0, 0, 0, 0, len(batch.failures)], dtype=torch.float64)
-        here = batch.to(self._device)
+        here = batch.to(self._process.device)
         logits = model(normalised(here.pixels, self._preprocessing)).float()
         loss = F.cross_entropy(logits, here.targets, reduction="sum")
         best = logits.topk(min(TOP_K, logits.shape[1]), dim=1).indices

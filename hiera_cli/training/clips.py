@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from hiera_cli.errors import MediaError
 from hiera_cli.inputs import IMAGE_SUFFIXES
 from hiera_cli.options import SamplingName
 from hiera_cli.training.cache import cached_pixels
+from hiera_cli.training.options import ClipOptions
 from hiera_cli.video.augment import (
     WHOLE,
     Augmentation,
@@ -24,6 +26,7 @@ from hiera_cli.video.augment import (
 from hiera_cli.video.decode import Finished, Frame, Limits, Planned, decode_video
 from hiera_cli.video.sampling import ClipPlan, Protocol
 from hiera_cli.video.transforms import CropPlan, crop_frame, resized_size
+from hiera_cli.zoo import Preprocessing
 
 PICTURE_SUFFIXES = tuple(IMAGE_SUFFIXES)
 Frames = npt.NDArray[np.uint8]
@@ -54,6 +57,18 @@ class ClipSource:
     cache_clips: int = 1
     limits: Limits = field(default_factory=Limits)
 
+    @classmethod
+    def of(cls, preprocessing: Preprocessing, options: ClipOptions) -> Self:
+        """The clips that a model with this preprocessing takes."""
+        return cls(
+            crop=center_crop(preprocessing),
+            num_frames=preprocessing.num_frames,
+            frame_stride=preprocessing.frame_stride,
+            sampling=preprocessing.sampling,
+            cache=options.cache,
+            cache_clips=options.cache_clips,
+        )
+
     def protocol(
         self, num_clips: int, draws: tuple[float, ...] | None = None, *, name: str = "training"
     ) -> Protocol:
@@ -67,6 +82,16 @@ class ClipSource:
             sampling=self.sampling,
             draws=draws,
         )
+
+
+def center_crop(preprocessing: Preprocessing) -> CropPlan:
+    """The crop that validation looks at."""
+    return CropPlan(
+        short_side=preprocessing.short_side,
+        crop_size=preprocessing.crop_size,
+        num_crops=1,
+        interpolation=preprocessing.interpolation,
+    )
 
 
 def random_clips(

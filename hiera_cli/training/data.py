@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from hiera_cli.errors import Failure, MediaError
 from hiera_cli.training.clips import ClipSource, center_clip, random_clips
 from hiera_cli.training.order import Draw, Order, visit_rng
+from hiera_cli.training.symmetries import Symmetries
 from hiera_cli.video.augment import Augmentation
 from hiera_cli.zoo import Preprocessing
 
@@ -25,12 +26,10 @@ class TrainingVideo:
     Attributes:
         path: the file.
         target: class index; -1 when unlabelled.
-        may_flip: False when mirroring would change what the label says.
     """
 
     path: str
     target: int = -1
-    may_flip: bool = True
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -88,7 +87,7 @@ class Visit:
     """What one visit of one file gave: clips, or the reason why there are none."""
 
     clips: tuple[Tensor, ...]
-    target: int
+    targets: tuple[int, ...]
     seeds: tuple[int, ...]
     failure: Failure | None = None
 
@@ -102,12 +101,14 @@ class TrainingClips(Dataset[Visit]):
         source: ClipSource,
         *,
         augmentation: Augmentation,
+        symmetries: Symmetries,
         repeats: int,
         seed: int,
     ) -> None:
         self._videos = tuple(videos)
         self._source = source
         self._augmentation = augmentation
+        self._symmetries = symmetries
         self._repeats = repeats
         self._seed = seed
 
@@ -115,14 +116,17 @@ class TrainingClips(Dataset[Visit]):
         video = self._videos[draw.sample_index]
         rngs = [visit_rng(self._seed, draw, repeat) for repeat in range(self._repeats)]
         seeds = tuple(int(rng.integers(2**62)) for rng in rngs)
-        flip = self._augmentation.flip and video.may_flip
-        augmentation = replace(self._augmentation, flip=flip)
         try:
-            clips = random_clips(video.path, self._source, augmentation=augmentation, rngs=rngs)
+            clips = random_clips(
+                video.path, self._source, augmentation=self._augmentation, rngs=rngs
+            )
         except MediaError as error:
             failure = Failure(video.path, error.kind, error.message)
-            return Visit((), video.target, (), failure)
-        return Visit(tuple(clips), video.target, seeds)
+            return Visit((), (), (), failure)
+        turn = self._symmetries.turn
+        turned = [turn(clip, video.target, rng) for clip, rng in zip(clips, rngs, strict=True)]
+        targets = tuple(target for _, target in turned)
+        return Visit(tuple(clip for clip, _ in turned), targets, seeds)
 
 
 class ValidationClips(Dataset[Visit]):
@@ -135,10 +139,10 @@ class ValidationClips(Dataset[Visit]):
     def __getitem__(self, index: int) -> Visit:
         video = self._videos[index]
         try:
-            return Visit((center_clip(video.path, self._source),), video.target, (index,))
+            return Visit((center_clip(video.path, self._source),), (video.target,), (index,))
         except MediaError as error:
             failure = Failure(video.path, error.kind, error.message)
-            return Visit((), video.target, (), failure)
+            return Visit((), (), (), failure)
 
 
 def collate(visits: Sequence[Visit]) -> Batch:
@@ -151,7 +155,7 @@ def collate(visits: Sequence[Visit]) -> Batch:
     rows = [(r, place, visit) for r in range(len(good[0][1].clips)) for place, visit in good]
     return Batch(
         pixels=torch.stack([visit.clips[repeat] for repeat, _, visit in rows]),
-        targets=torch.tensor([visit.target for _, _, visit in rows]),
+        targets=torch.tensor([visit.targets[repeat] for repeat, _, visit in rows]),
         seeds=torch.tensor([visit.seeds[repeat] for repeat, _, visit in rows]),
         places=torch.tensor([repeat * len(visits) + place for repeat, place, _ in rows]),
         failures=failures,

@@ -3,14 +3,17 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from hiera_cli.errors import UsageError
+
 T = TypeVar("T")
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +24,13 @@ class Process:
         rank: its number; 0 writes the files.
         world_size: how many there are.
         local_rank: its number on this machine, which is also its GPU.
+        device: where its model is.
     """
 
     rank: int = 0
     world_size: int = 1
     local_rank: int = 0
+    device: torch.device = _CPU
 
     @property
     def is_main(self) -> bool:
@@ -43,16 +48,36 @@ def this_process() -> Process:
 
 
 @contextmanager
-def process_group(process: Process, device: torch.device) -> Iterator[None]:
-    """Join the other processes for the time of a run: NCCL between GPUs, else gloo."""
+def joined_process(device: str) -> Iterator[Process]:
+    """Join this process to the others for the time of a run: by NCCL between GPUs, else gloo.
+
+    Args:
+        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; `cuda` gives each process its own GPU.
+
+    Raises:
+        UsageError: the device is not on this machine.
+    """
+    alone = this_process()
+    process = replace(alone, device=_find_device(device, alone.local_rank))
     if process.world_size == 1 or dist.is_initialized():
-        yield
+        yield process
         return
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    dist.init_process_group("nccl" if process.device.type == "cuda" else "gloo")
     try:
-        yield
+        yield process
     finally:
         dist.destroy_process_group()
+
+
+def _find_device(name: str, local_rank: int) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(f"cuda:{local_rank}" if name == "cuda" else name)
+    if device.type == "cuda":
+        if (device.index or 0) >= torch.cuda.device_count():
+            raise UsageError(f"device '{name}' is not on this machine", hint="use --device cpu")
+        torch.cuda.set_device(device)
+    return device
 
 
 def sum_over_processes(values: Tensor) -> Tensor:

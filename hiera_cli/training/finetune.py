@@ -4,12 +4,10 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
-import torch
-
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.training.classification import Classification
 from hiera_cli.training.clips import ClipSource
-from hiera_cli.training.distributed import Process, process_group, this_process
+from hiera_cli.training.distributed import Process, joined_process
 from hiera_cli.training.initial import (
     Initial,
     copy_weights,
@@ -23,7 +21,8 @@ from hiera_cli.training.mixing import Mixing
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
 from hiera_cli.training.recipes import FinetuneChanges, FinetuneRecipe, finetune_recipe
 from hiera_cli.training.records import Record
-from hiera_cli.training.run import Run, center_crop, make_run, training_device
+from hiera_cli.training.run import Run, make_run
+from hiera_cli.training.symmetries import Symmetries
 from hiera_cli.video.augment import Augmentation
 from hiera_cli.zoo import Preprocessing
 
@@ -56,10 +55,8 @@ def finetune(
     Raises:
         HieraError: the data, the model or the settings do not work out; see its kinds.
     """
-    process = this_process()
-    device = training_device(run.device, process)
-    with process_group(process, device):
-        yield from train(_prepare(options, run, clips, changes, process, device))
+    with joined_process(run.device) as process:
+        yield from train(_prepare(options, run, clips, changes, process))
 
 
 def _prepare(
@@ -68,26 +65,16 @@ def _prepare(
     clips: ClipOptions,
     changes: FinetuneChanges,
     process: Process,
-    device: torch.device,
 ) -> Run:
     """Read the data and build the model: everything before the first step."""
     find = open_architecture if options.from_scratch else open_pretrained
     initial = find(options.model)
     recipe = finetune_recipe(initial.config).changed(changes)
-    stride = clips.frame_stride or initial.preprocessing.frame_stride
-    sampling = options.sampling or initial.preprocessing.sampling
-    preprocessing = replace(initial.preprocessing, frame_stride=stride, sampling=sampling)
+    preprocessing = _preprocessing(initial, options, clips)
     data = read_labelled(
         options.data, annotations=options.annotations, val=options.val, known=initial.labels
     )
-    source = ClipSource(
-        crop=center_crop(preprocessing),
-        num_frames=preprocessing.num_frames,
-        frame_stride=stride,
-        sampling=sampling,
-        cache=clips.cache,
-        cache_clips=clips.cache_clips,
-    )
+    source = ClipSource.of(preprocessing, clips)
     objective = Classification(
         data.classes,
         preprocessing,
@@ -96,22 +83,34 @@ def _prepare(
         source=source,
         workers=run.workers,
         process=process,
-        device=device,
     )
     return make_run(
         objective,
-        build_classifier(initial, data, recipe, options, run).to(device),
+        build_classifier(initial, data, recipe, options, run).to(process.device),
         videos=data.training,
         source=source,
         augmentation=_augmentation(recipe, preprocessing),
+        symmetries=_symmetries(data.classes, recipe, options),
         recipe=recipe,
         options=run,
         process=process,
-        device=device,
         config=initial.config,
-        layer_decay=recipe.layer_decay,
-        ema_decay=recipe.ema_decay,
-        settings={"data": options.data, "model": options.model, "classes": list(data.classes)},
+        settings={
+            "data": options.data,
+            "model": options.model,
+            "classes": list(data.classes),
+            "symmetries": options.symmetries,
+        },
+    )
+
+
+def _preprocessing(initial: Initial, options: FinetuneOptions, clips: ClipOptions) -> Preprocessing:
+    """What the trained model will expect: the initial one's, but for what was asked for."""
+    before = initial.preprocessing
+    return replace(
+        before,
+        frame_stride=clips.frame_stride or before.frame_stride,
+        sampling=options.sampling or before.sampling,
     )
 
 
@@ -161,11 +160,16 @@ def _mixing(recipe: FinetuneRecipe, num_classes: int) -> Mixing:
     )
 
 
+def _symmetries(
+    classes: tuple[str, ...], recipe: FinetuneRecipe, options: FinetuneOptions
+) -> Symmetries:
+    return Symmetries.of_classes(classes, flip=recipe.flip, names=options.symmetries or ())
+
+
 def _augmentation(recipe: FinetuneRecipe, preprocessing: Preprocessing) -> Augmentation:
     return Augmentation(
         size=preprocessing.crop_size,
         min_area=recipe.min_area,
-        flip=recipe.flip,
         magnitude=recipe.magnitude,
         erase=recipe.erase,
         bicubic=preprocessing.interpolation == "bicubic",

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,10 +11,6 @@ from hiera_cli.errors import NoInputError, UsageError
 from hiera_cli.training.data import TrainingVideo
 
 logger = logging.getLogger("hiera_cli")
-
-_DIRECTIONS = re.compile(
-    r"\b(left|right|leftwards?|rightwards?|clockwise|counter-?clockwise|anti-?clockwise)\b"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +60,6 @@ def read_labelled(
     return LabelledVideos(training, _videos(held_out, index_of) if held_out else (), classes)
 
 
-def names_direction(label: str) -> bool:
-    """Whether mirroring a clip would make its label wrong: `pan left`, `roll clockwise`."""
-    return _DIRECTIONS.search(normalise_label(label)) is not None
-
-
 def _has_splits(data: str) -> bool:
     return os.path.isdir(data) and all(split_folder(data, name) for name in ("train", "val"))  # noqa: PTH112
 
@@ -101,7 +91,6 @@ def _videos(dataset: Dataset, index_of: dict[str, int]) -> tuple[TrainingVideo, 
         TrainingVideo(
             sample.path,
             target=index_of[normalise_label(sample.label)],
-            may_flip=not names_direction(sample.label),
         )
         for sample in dataset.samples
         if sample.path is not None

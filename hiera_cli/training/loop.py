@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
+
+from torch import nn
 
 from hiera_cli.errors import Failure, NoInputError, UsageError
 from hiera_cli.training.checkpoint import RunFolder, read_state, read_weights
@@ -25,55 +28,71 @@ def train(run: Run) -> Iterator[Record]:
         NoInputError: not one file could be read.
         HieraError: the loss is not finite.
     """
-    state, order = run.state, run.order
     folder, log = _open_folder(run)
     known = log.failed_paths()
     forward = wrapped_model(run)
-    parts = training_batches(
-        run.clips,
-        order,
-        first_step=state.step,
-        end_step=run.num_steps,
-        workers=run.options.workers,
-        pin_memory=run.device.type == "cuda",
-    )
-    state.model.train()
+    run.state.model.train()
     yield _started(run)
     epoch_began = step_began = time.perf_counter()
-    for step in range(state.step, run.num_steps):
-        lr = run.lr(step)
-        set_lr(state.optimizer, lr)
-        batches = list(islice(parts, order.num_parts))
-        loss_sum, num_clips = backward(run, forward, batches)
-        grad_norm = update(run) if num_clips else None
-        state.step, state.loss_sum = step + 1, state.loss_sum + loss_sum
-        state.num_clips += num_clips
-
+    for batches in _parts_of_steps(run):
+        record = _take_step(run, forward, batches)
         for failure in _new_failures(batches, known):
             yield _logged(Skipped(failure), run, log)
         now = time.perf_counter()
-        seconds, step_began = now - step_began, now
-        record = Step(
-            step=state.step,
-            epoch=state.step / order.steps_per_epoch,
-            loss=loss_sum / num_clips if num_clips else None,
-            lr=lr,
-            grad_norm=grad_norm,
-            num_clips=num_clips,
-            num_failed=len(known),
-            seconds=seconds,
-            visible_tokens_per_second=run.objective.visible_tokens(num_clips) / seconds,
-        )
-        yield _logged(record, run, log)
-
-        ended = state.step % order.steps_per_epoch == 0 or state.step == run.num_steps
-        if ended:
+        yield _logged(_finished(record, run, known, seconds=now - step_began), run, log)
+        step_began = now
+        if _ends_epoch(run):
             epoch = _logged(_end_epoch(run, folder, began=epoch_began), run, log)
             _save(run, folder)
             epoch_began = step_began = time.perf_counter()
             yield epoch
-        elif _due(run, state.step):
+        elif _due(run, record.step):
             _save(run, folder)
+
+
+def _parts_of_steps(run: Run) -> Iterator[list[Batch]]:
+    """The batches of each step that is left."""
+    parts = training_batches(
+        run.clips,
+        run.order,
+        first_step=run.state.step,
+        end_step=run.num_steps,
+        workers=run.options.workers,
+        pin_memory=run.device.type == "cuda",
+    )
+    for _ in range(run.state.step, run.num_steps):
+        yield list(islice(parts, run.order.num_parts))
+
+
+def _take_step(run: Run, forward: nn.Module, batches: Sequence[Batch]) -> Step:
+    """One optimizer step; without a single clip the weights stay as they are."""
+    state = run.state
+    lr = run.lr(state.step)
+    set_lr(state.optimizer, lr)
+    loss_sum, num_clips = backward(run, forward, batches)
+    grad_norm = update(run) if num_clips else None
+    state.step += 1
+    state.loss_sum += loss_sum
+    state.num_clips += num_clips
+    return Step(
+        step=state.step,
+        epoch=state.step / run.order.steps_per_epoch,
+        loss=loss_sum / num_clips if num_clips else None,
+        lr=lr,
+        grad_norm=grad_norm,
+        num_clips=num_clips,
+    )
+
+
+def _finished(step: Step, run: Run, known: set[str], *, seconds: float) -> Step:
+    """The step's record with what is known only when all processes are through."""
+    tokens = run.objective.visible_tokens(step.num_clips)
+    return replace(
+        step,
+        num_failed=len(known),
+        seconds=seconds,
+        visible_tokens_per_second=tokens / seconds,
+    )
 
 
 def _open_folder(run: Run) -> tuple[RunFolder, MetricsLog]:
@@ -169,6 +188,11 @@ def _end_epoch(run: Run, folder: RunFolder, *, began: float) -> Epoch:
         is_best=is_best,
         seconds=time.perf_counter() - began,
     )
+
+
+def _ends_epoch(run: Run) -> bool:
+    step = run.state.step
+    return step % run.order.steps_per_epoch == 0 or step == run.num_steps
 
 
 def _due(run: Run, step: int) -> bool:

@@ -54,12 +54,13 @@ def parameter_groups(
     ]
 
 
-def make_optimizer(
-    model: nn.Module, recipe: Recipe, *, num_blocks: int, layer_decay: float = 1.0
-) -> torch.optim.Optimizer:
+def make_optimizer(model: nn.Module, recipe: Recipe, *, num_blocks: int) -> torch.optim.Optimizer:
     """AdamW or SGD, as the recipe says, over the parameters that train."""
     groups = parameter_groups(
-        model, num_blocks=num_blocks, layer_decay=layer_decay, weight_decay=recipe.weight_decay
+        model,
+        num_blocks=num_blocks,
+        layer_decay=recipe.layer_decay,
+        weight_decay=recipe.weight_decay,
     )
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.betas[0], nesterov=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from hiera_cli.errors import UsageError
-from hiera_cli.options import SamplingName
+from hiera_cli.options import SamplingName, Symmetry
 from hiera_cli.zoo import DEFAULT_MODEL
 
 Precision = Literal["float32", "bfloat16", "float16"]
@@ -86,6 +86,7 @@ class FinetuneOptions:
         from_scratch: start from random weights.
         freeze_backbone: train the head alone (a linear probe).
         sampling: frames a stride apart, or one of each of T segments; None: the model's own.
+        symmetries: what half of the clips are put through, their labels with them.
     """
 
     data: str
@@ -95,6 +96,7 @@ class FinetuneOptions:
     from_scratch: bool = False
     freeze_backbone: bool = False
     sampling: SamplingName | None = None
+    symmetries: list[Symmetry] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

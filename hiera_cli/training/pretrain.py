@@ -3,15 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-import torch
-
 from hiera_cli.errors import NoInputError
 from hiera_cli.inputs import IMAGE_SUFFIXES, VIDEO_SUFFIXES, expand_inputs
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.mae import MaskedAutoencoder
 from hiera_cli.training.clips import ClipSource
 from hiera_cli.training.data import TrainingVideo
-from hiera_cli.training.distributed import Process, process_group, this_process
+from hiera_cli.training.distributed import Process, joined_process
 from hiera_cli.training.initial import (
     copy_weights,
     open_architecture,
@@ -23,7 +21,8 @@ from hiera_cli.training.options import ClipOptions, PretrainOptions, RunOptions
 from hiera_cli.training.recipes import PretrainChanges, PretrainRecipe, pretrain_recipe
 from hiera_cli.training.reconstruction import Reconstruction
 from hiera_cli.training.records import Record
-from hiera_cli.training.run import Run, center_crop, make_run, training_device
+from hiera_cli.training.run import Run, make_run
+from hiera_cli.training.symmetries import Symmetries
 from hiera_cli.video.augment import Augmentation
 
 PAPER = PretrainChanges()
@@ -58,10 +57,8 @@ def pretrain(
     Raises:
         HieraError: the data, the model or the settings do not work out; see its kinds.
     """
-    process = this_process()
-    device = training_device(run.device, process)
-    with process_group(process, device):
-        yield from train(_prepare(options, run, clips, changes, process, device))
+    with joined_process(run.device) as process:
+        yield from train(_prepare(options, run, clips, changes, process))
 
 
 def _prepare(
@@ -70,14 +67,16 @@ def _prepare(
     clips: ClipOptions,
     changes: PretrainChanges,
     process: Process,
-    device: torch.device,
 ) -> Run:
     """List the data and build the model: everything before the first step."""
     find = open_pretrained if options.from_weights else open_architecture
     initial = find(options.model)
     recipe = pretrain_recipe(initial.config).changed(changes)
-    stride = clips.frame_stride or initial.preprocessing.frame_stride
-    preprocessing = replace(initial.preprocessing, frame_stride=stride)
+    preprocessing = replace(
+        initial.preprocessing,
+        frame_stride=clips.frame_stride or initial.preprocessing.frame_stride,
+        sampling="stride",
+    )
     model = build_autoencoder(initial.config, recipe, run)
     if initial.weights is not None:
         copy_weights(model, initial.weights, fresh=DECODER)
@@ -89,25 +88,18 @@ def _prepare(
     )
     return make_run(
         objective,
-        model.to(device),
+        model.to(process.device),
         videos=unlabelled_videos(options.inputs, pictures=not initial.config.is_video),
-        source=ClipSource(
-            crop=center_crop(preprocessing),
-            num_frames=preprocessing.num_frames,
-            frame_stride=stride,
-            cache=clips.cache,
-            cache_clips=clips.cache_clips,
-        ),
+        source=ClipSource.of(preprocessing, clips),
         augmentation=Augmentation(
             size=preprocessing.crop_size,
             min_area=recipe.min_area,
-            flip=recipe.flip,
             bicubic=preprocessing.interpolation == "bicubic",
         ),
+        symmetries=Symmetries.of_pictures(flip=recipe.flip),
         recipe=recipe,
         options=run,
         process=process,
-        device=device,
         config=initial.config,
         settings={"data": options.inputs, "model": options.model},
     )

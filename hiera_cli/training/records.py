@@ -52,8 +52,8 @@ class Step:
     lr: float
     grad_norm: float | None
     num_clips: int
-    num_failed: int
-    seconds: float
+    num_failed: int = 0
+    seconds: float = 0.0
     visible_tokens_per_second: float = 0.0
 
 

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from hiera_cli.errors import UsageError
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.training.clips import ClipSource
 from hiera_cli.training.data import Batch, TrainingClips, TrainingVideo
@@ -19,9 +18,8 @@ from hiera_cli.training.order import Order
 from hiera_cli.training.recipes import Recipe
 from hiera_cli.training.records import Validation
 from hiera_cli.training.state import Average, TrainingState
+from hiera_cli.training.symmetries import Symmetries
 from hiera_cli.video.augment import Augmentation
-from hiera_cli.video.transforms import CropPlan
-from hiera_cli.zoo import Preprocessing
 
 
 class Objective(Protocol):
@@ -51,9 +49,13 @@ class Run:
     recipe: Recipe
     options: RunOptions
     process: Process
-    device: torch.device
     input_size: tuple[int, ...]
     settings: dict[str, Any]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.process.device
 
     @property
     def num_steps(self) -> int:
@@ -78,13 +80,11 @@ def make_run(
     videos: Sequence[TrainingVideo],
     source: ClipSource,
     augmentation: Augmentation,
+    symmetries: Symmetries,
     recipe: Recipe,
     options: RunOptions,
     process: Process,
-    device: torch.device,
     config: HieraConfig,
-    layer_decay: float = 1.0,
-    ema_decay: float = 0.0,
     settings: dict[str, Any],
 ) -> Run:
     """Put a run together; `settings` are the facts that a continued run must repeat."""
@@ -99,12 +99,17 @@ def make_run(
     )
     state = TrainingState(
         model,
-        make_optimizer(model, recipe, num_blocks=sum(config.stages), layer_decay=layer_decay),
-        scaler=torch.amp.GradScaler(device.type, enabled=options.precision == "float16"),
-        average=Average(model, ema_decay) if ema_decay else None,
+        make_optimizer(model, recipe, num_blocks=sum(config.stages)),
+        scaler=torch.amp.GradScaler(process.device.type, enabled=options.precision == "float16"),
+        average=Average(model, recipe.ema_decay) if recipe.ema_decay else None,
     )
     clips = TrainingClips(
-        videos, source, augmentation=augmentation, repeats=recipe.repeats, seed=options.seed
+        videos,
+        source,
+        augmentation=augmentation,
+        symmetries=symmetries,
+        repeats=recipe.repeats,
+        seed=options.seed,
     )
     facts = {"seed": options.seed, "videos": len(videos), **asdict(recipe), **settings}
     return Run(
@@ -115,35 +120,6 @@ def make_run(
         recipe=recipe,
         options=options,
         process=process,
-        device=device,
         input_size=config.input_size,
         settings=facts,
-    )
-
-
-def training_device(name: str, process: Process) -> torch.device:
-    """The device of this process: with several processes, each its own GPU.
-
-    Raises:
-        UsageError: it is not on this machine.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda":
-        name = f"cuda:{process.local_rank}"
-    device = torch.device(name)
-    if device.type == "cuda":
-        if (device.index or 0) >= torch.cuda.device_count():
-            raise UsageError(f"device '{name}' is not on this machine", hint="use --device cpu")
-        torch.cuda.set_device(device)
-    return device
-
-
-def center_crop(preprocessing: Preprocessing) -> CropPlan:
-    """The crop that validation looks at."""
-    return CropPlan(
-        short_side=preprocessing.short_side,
-        crop_size=preprocessing.crop_size,
-        num_crops=1,
-        interpolation=preprocessing.interpolation,
     )

@@ -1,4 +1,4 @@
-"""Train-time augmentation: random crops, flips, RandAugment and erasing, one draw a clip.
+"""Train-time augmentation: random crops, RandAugment and erasing, one draw a clip.
 
 All frames of a clip get the same change, so that motion stays what it was. Everything random is
 drawn from the generator that is passed in.
@@ -29,7 +29,6 @@ class Augmentation:
     Attributes:
         size: height and width of the crop in pixels.
         min_area: smallest share of the frame that a crop may cover; 1: always a full side.
-        flip: whether half the clips are mirrored left to right.
         magnitude: RandAugment's strength from 0 (off) to 10.
         magnitude_std: spread of that strength from clip to clip.
         erase: probability that a box of the clip is replaced by noise.
@@ -38,7 +37,6 @@ class Augmentation:
 
     size: int
     min_area: float = 0.5
-    flip: bool = True
     magnitude: float = 0.0
     magnitude_std: float = 0.5
     erase: float = 0.0
@@ -130,10 +128,8 @@ class RandomCrop:
 
 
 def augment_clip(clip: Tensor, augmentation: Augmentation, *, rng: np.random.Generator) -> Tensor:
-    """Flip, RandAugment and erase a cropped clip, uint8 (3, T, S, S) in and out."""
-    flips, erases = rng.random(2)
-    if augmentation.flip and flips < 0.5:
-        clip = clip.flip(-1)
+    """RandAugment and erase a cropped clip, uint8 (3, T, S, S) in and out."""
+    erases = rng.random()
     if augmentation.magnitude > 0:
         clip = rand_augment(
             clip, magnitude=augmentation.magnitude, std=augmentation.magnitude_std, rng=rng

@@ -40,6 +40,7 @@ class DecodeProcess:
 
     def __init__(self) -> None:
         self._child: subprocess.Popen[bytes] | None = None
+        self._stopped = False
 
     @property
     def pid(self) -> int | None:
@@ -101,6 +102,13 @@ class DecodeProcess:
             if not finished:
                 self.close()
 
+    def stop(self) -> None:
+        """From another thread: end what is being decoded, and start nothing more."""
+        self._stopped = True
+        child = self._child
+        if child is not None:
+            child.kill()
+
     def close(self) -> None:
         """End the child, if there is one."""
         child, self._child = self._child, None
@@ -116,8 +124,11 @@ class DecodeProcess:
     def _ask(self, request: dict[str, Any], timeout_seconds: float | None) -> Iterator[Event]:
         if self._child is None or self._child.poll() is not None:
             self.close()
-            self._child = _start_child()
+            self._child = None if self._stopped else _start_child()
         child = self._child
+        if child is None or self._stopped:
+            self.close()
+            raise _ChildDiedError("the decoder was stopped")
         patience = None if timeout_seconds is None else timeout_seconds + GRACE_SECONDS
         reader = _Reader(child, patience)
         try:

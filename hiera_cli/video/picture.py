@@ -9,9 +9,12 @@ import av
 import numpy as np
 import numpy.typing as npt
 from av.sidedata.sidedata import Type
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 _MAX_ASPECT = 10  # sample aspect ratios beyond this are taken for damage
+# Colour matrices (ISO/IEC 23091-2) and ranges that swscale converts from.
+_MATRICES = frozenset({0, 1, 2, 4, 5, 6, 7, 9})
+_RANGES = frozenset({0, 1, 2})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +84,17 @@ def displayed_size(frame: av.VideoFrame) -> tuple[int, int]:
     return frame.width, frame.height
 
 
+def has_known_colours(frame: av.VideoFrame) -> bool:
+    """Whether the frame's colour matrix and range are such that swscale converts them."""
+    return frame.colorspace in _MATRICES and frame.color_range in _RANGES
+
+
 def upright_rgb(
     frame: av.VideoFrame, reformatter: VideoReformatter, pixel_aspect: Fraction | None = None
 ) -> npt.NDArray[np.uint8]:
     """The picture as contiguous (H, W, 3) uint8 RGB, rotation and mirrors applied.
+
+    Unknown colours are converted as untagged ones are: BT.601, limited range.
 
     Args:
         frame: as decoded.
@@ -95,7 +105,11 @@ def upright_rgb(
     if pixel_aspect is not None and 1 / _MAX_ASPECT <= pixel_aspect <= _MAX_ASPECT:
         width = max(1, round(width * pixel_aspect)) if pixel_aspect > 1 else width
         height = max(1, round(height / pixel_aspect)) if pixel_aspect < 1 else height
-    picture = reformatter.reformat(frame, width, height, "rgb24")
+    matrix = None if frame.colorspace in _MATRICES else Colorspace.ITU601
+    levels = None if frame.color_range in _RANGES else ColorRange.MPEG
+    picture = reformatter.reformat(
+        frame, width, height, "rgb24", src_colorspace=matrix, src_color_range=levels
+    )
     rgb = cast(npt.NDArray[np.uint8], picture.to_ndarray())
     orientation = orientation_of(frame)
     if orientation.transpose:

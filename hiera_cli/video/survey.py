@@ -11,7 +11,7 @@ from hiera_cli.errors import MediaError
 from hiera_cli.video.container import OpenVideo
 from hiera_cli.video.info import VideoInfo
 from hiera_cli.video.packets import PacketScan
-from hiera_cli.video.picture import Orientation, displayed_size, orientation_of
+from hiera_cli.video.picture import Orientation, displayed_size, has_known_colours, orientation_of
 from hiera_cli.video.sampling import Timeline
 from hiera_cli.video.timeline import NO_TICK, Clock, make_timeline
 
@@ -62,6 +62,8 @@ class Survey:
                 self.warnings.append(
                     f"the picture is {frame.width}x{frame.height}: unusually large"
                 )
+            if not has_known_colours(frame):
+                self.warnings.append("its colours are tagged in no known way: BT.601 is assumed")
             self._orientation = orientation_of(frame)
             self._pixel_format = frame.format.name
         elif shape != self._format:

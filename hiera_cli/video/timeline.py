@@ -18,6 +18,7 @@ _MAX_FPS = 1e6
 _RATE_TOLERANCE = 0.01
 _ROUNDING_SECONDS = 0.001  # times that once went through a millisecond clock
 _MAX_SPREAD_FRAMES = 0.5
+_MAX_SECONDS = 2.0**32  # up to here float64 tells frames at the highest rate apart
 
 Ticks = npt.NDArray[np.int64]
 Seconds = npt.NDArray[np.float64]
@@ -49,15 +50,16 @@ def make_timeline(
         last_duration: how long the last frame is shown, in ticks.
 
     Returns:
-        the timeline, and what was wrong with the times. Times that are missing, repeat or run
-        backwards are replaced by counting at the stated rate.
+        the timeline, and what was wrong with the times. Times that are missing, repeat, run
+        backwards or are absurd are replaced by counting at the stated rate.
     """
     ticks = _filled(ticks)
-    if NO_TICK in ticks or not np.all(np.diff(ticks) > 0):
-        return _counted(ticks, clock)
     times = ticks.astype(np.float64) * float(clock.time_base)
+    ascending = bool(np.all(times[1:] > times[:-1]))  # the difference of ticks may overflow
+    if NO_TICK in ticks or not ascending or np.abs(times).max() > _MAX_SECONDS:
+        return _counted(ticks, clock)
     last_seconds = float(last_duration * clock.time_base) if last_duration else 0.0
-    return _timed(times, clock, last_seconds), ()
+    return _timed(times, clock, last_seconds if 0 < last_seconds <= _MAX_SECONDS else 0.0), ()
 
 
 def _filled(ticks: Ticks) -> Ticks:
@@ -68,10 +70,13 @@ def _filled(ticks: Ticks) -> Ticks:
     known = np.flatnonzero(ticks != NO_TICK)
     if len(known) == len(ticks) or len(known) < max(2, len(ticks) / 2):
         return ticks
-    step = (ticks[known[-1]] - ticks[known[0]]) / (known[-1] - known[0])
+    stated = ticks[known].astype(np.float64)
+    step = (stated[-1] - stated[0]) / (known[-1] - known[0])
     places = np.arange(len(ticks))
-    filled = np.interp(places, known, ticks[known].astype(np.float64))
+    filled = np.interp(places, known, stated)
     filled += step * (np.minimum(places - known[0], 0) + np.maximum(places - known[-1], 0))
+    if np.abs(filled).max() >= -NO_TICK:
+        return ticks
     return np.where(ticks == NO_TICK, np.rint(filled).astype(np.int64), ticks)
 
 
@@ -81,11 +86,13 @@ def _counted(ticks: Ticks, clock: Clock) -> tuple[Timeline, tuple[str, ...]]:
     fps = stated or FALLBACK_FPS
     known = ticks[ticks != NO_TICK]
     start = float(known.min()) * float(clock.time_base) if len(known) else 0.0
+    start = start if abs(start) <= _MAX_SECONDS else 0.0
     times = start + np.arange(len(ticks)) / fps
     timeline = Timeline(fps, times, start + len(ticks) / fps, constant=True)
     if len(known):
         return timeline, (
-            f"frame times are missing, repeat or run backwards; frames are counted at {fps:g} fps",
+            f"frame times are missing, repeat, run backwards or are absurd; frames are counted "
+            f"at {fps:g} fps",
         )
     if stated is None:
         return timeline, (f"no frame times and no frame rate; {fps:g} fps is assumed",)

@@ -1,4 +1,6 @@
-from collections.abc import Iterator
+import os
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,31 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("HIERA_CACHE", "HIERA_CHECKPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def freeze() -> Iterator[Callable[[Path], None]]:
+    """Makes a folder read-only, for root as well."""
+    frozen: list[Path] = []
+
+    def freeze(folder: Path) -> None:
+        frozen.append(folder)
+        if os.geteuid() != 0:
+            for path in (folder, *folder.rglob("*/")):
+                path.chmod(0o500)
+            return
+        bind = ["mount", "--bind", folder, folder]
+        if subprocess.run(bind, capture_output=True).returncode:
+            frozen.clear()
+            pytest.skip("root may write anywhere, and may not mount here")
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+
+    yield freeze
+    for folder in frozen:
+        if os.geteuid() == 0:
+            subprocess.run(["umount", folder], check=True)
+        for path in (folder, *folder.rglob("*/")):
+            path.chmod(0o700)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import logging
-import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -121,9 +121,27 @@ def test_where_the_cache_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert cache_folder(tmp_path / "flag") == tmp_path / "flag"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_cache_that_cannot_be_written(hub_server: Server, cache: Path) -> None:
-    cache.mkdir(mode=0o500)
+def test_a_read_only_cache_is_read(
+    hub_server: Server, cache: Path, freeze: Callable[[Path], None]
+) -> None:
+    hub_server.add_repository(BASE.repository, BODY)
     hub_server.files[f"/{HUGE.filename}"] = BODY
-    with pytest.raises(OutputError, match="cannot write"):
-        fetch_checkpoint(HUGE, cache_dir=cache)
+    paths = [fetch_checkpoint(c, cache_dir=cache) for c in (BASE, HUGE)]
+    freeze(cache)
+    assert [fetch_checkpoint(c, cache_dir=cache) for c in (BASE, HUGE)] == paths
+    assert [expected_sha256(c, p) for c, p in zip((BASE, HUGE), paths, strict=True)] == (
+        [file_sha256(path) for path in paths]
+    )
+
+
+def test_a_read_only_cache_is_not_written(
+    hub_server: Server, cache: Path, freeze: Callable[[Path], None]
+) -> None:
+    cache.mkdir()
+    freeze(cache)
+    hub_server.files[f"/{HUGE.filename}"] = BODY
+    hub_server.add_repository(BASE.repository, BODY)
+    for checkpoint in (BASE, HUGE):
+        with pytest.raises(OutputError, match="cannot write") as caught:
+            fetch_checkpoint(checkpoint, cache_dir=cache)
+        assert "--cache-dir" in caught.value.hint

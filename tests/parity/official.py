@@ -54,14 +54,14 @@ def official_module(name: str) -> Any:
 
 
 def official_hiera(**arguments: Any) -> nn.Module:
-    """The official classifier, its weights not yet meaningful."""
+    """The official classifier; its weights are whatever lay in memory: call `enliven` next."""
     with without_initialisation():
         model: nn.Module = official_module("hiera.hiera").Hiera(**arguments)
     return model
 
 
 def official_autoencoder(**arguments: Any) -> nn.Module:
-    """The official masked autoencoder, its weights not yet meaningful."""
+    """The official masked autoencoder; its weights are whatever lay in memory: `enliven` them."""
     with without_initialisation():
         model: nn.Module = official_module("hiera.hiera_mae").MaskedAutoencoderHiera(**arguments)
     return model

@@ -12,7 +12,7 @@ from hiera_cli.video.transforms import CropPlan
 from tests.training.media import moving, write_video
 
 SOURCE = ClipSource(crop=CropPlan(36, 32, 1), num_frames=8, frame_stride=2)
-PLAIN = Augmentation(size=32, min_area=0.5, flip=False)
+PLAIN = Augmentation(size=32, min_area=0.5)
 
 
 @pytest.fixture(scope="module")

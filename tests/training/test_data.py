@@ -9,7 +9,7 @@ def visit(value: int, *, repeats: int = 2) -> Visit:
     clips = tuple(
         torch.full((3, 1, 2, 2), 10 * value + r, dtype=torch.uint8) for r in range(repeats)
     )
-    return Visit(clips, target=value, seeds=tuple(100 * value + r for r in range(repeats)))
+    return Visit(clips, (value,) * repeats, tuple(100 * value + r for r in range(repeats)))
 
 
 def test_the_first_clips_of_all_videos_come_first() -> None:
@@ -22,7 +22,7 @@ def test_the_first_clips_of_all_videos_come_first() -> None:
 
 def test_unreadable_files_leave_gaps() -> None:
     failure = Failure("x.mp4", "corrupt", "damaged")
-    batch = collate([visit(1), Visit((), 2, (), failure), visit(3)])
+    batch = collate([visit(1), Visit((), (), (), failure), visit(3)])
     assert len(batch) == 4
     assert batch.places.tolist() == [0, 2, 3, 5]
     assert batch.failures == (failure,)
@@ -30,7 +30,7 @@ def test_unreadable_files_leave_gaps() -> None:
 
 def test_a_batch_without_any_clip() -> None:
     failure = Failure("x.mp4", "corrupt", "damaged")
-    batch = collate([Visit((), 2, (), failure)])
+    batch = collate([Visit((), (), (), failure)])
     assert len(batch) == 0
     assert batch.failures == (failure,)
     assert blank_batch((8, 4, 4)).pixels.shape == (1, 3, 8, 4, 4)

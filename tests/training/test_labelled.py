@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from hiera_cli.errors import UsageError
-from hiera_cli.training.labelled import names_direction, read_labelled
+from hiera_cli.training.labelled import read_labelled
 
 
 def touch(root: Path, *names: str) -> Path:
@@ -14,28 +14,13 @@ def touch(root: Path, *names: str) -> Path:
     return root
 
 
-@pytest.mark.parametrize(
-    ("label", "direction"),
-    [
-        ("pan left", True),
-        ("roll_counterclockwise", True),
-        ("Pushing something from right to left", True),
-        ("tilt up", False),
-        ("leftover food", False),
-        ("copyright notice", False),
-    ],
-)
-def test_labels_that_name_a_direction(label: str, direction: bool) -> None:
-    assert names_direction(label) == direction
-
-
 def test_splits_give_training_and_validation(tmp_path: Path) -> None:
     root = touch(
         tmp_path, "train/b/1.mp4", "train/pan_left/2.mp4", "val/b/3.mp4", "val/Pan left/4.mp4"
     )
     data = read_labelled(str(root), annotations=None, val=None, known=())
     assert data.classes == ("b", "pan_left")
-    assert [(v.target, v.may_flip) for v in data.training] == [(0, True), (1, False)]
+    assert [v.target for v in data.training] == [0, 1]
     assert sorted(v.target for v in data.validation) == [0, 1]
 
 

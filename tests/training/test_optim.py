@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -70,7 +72,7 @@ def test_frozen_parameters_are_left_out(config: HieraConfig) -> None:
 
 
 def test_set_lr_scales_every_group(config: HieraConfig) -> None:
-    optimizer = make_optimizer(Hiera(config), RECIPE, num_blocks=4, layer_decay=0.5)
+    optimizer = make_optimizer(Hiera(config), replace(RECIPE, layer_decay=0.5), num_blocks=4)
     set_lr(optimizer, 0.8)
     assert isinstance(optimizer, torch.optim.AdamW)
     assert {g["lr"] for g in optimizer.param_groups} == {0.8 * 0.5**k for k in range(6)}

@@ -132,3 +132,20 @@ def test_leaving_early_ends_the_child(clip: Path, process: DecodeProcess) -> Non
     events.close()
     assert process.pid is None
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_stopping_from_another_thread_ends_the_wait_and_starts_nothing_more(
+    clip: Path, process: DecodeProcess
+) -> None:
+    list(process.decode(str(clip), FAST, limits=Limits()))  # the child is up
+    pid = process.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    threading.Timer(0.3, process.stop).start()
+    began = time.monotonic()
+    with pytest.raises(MediaError):
+        list(process.decode(str(clip), FAST, limits=Limits(timeout_seconds=None)))
+    assert time.monotonic() - began < 10
+    assert process.pid is None
+    with pytest.raises(MediaError, match="stopped"):
+        list(process.decode(str(clip), FAST, limits=Limits()))

@@ -87,3 +87,37 @@ def test_one_frame() -> None:
     timeline, _ = timed([1500], fps=30.0, last=33)
     assert (timeline.fps, timeline.times_seconds[0]) == (30.0, 1.5)
     assert timeline.end_seconds == pytest.approx(1.533)
+
+
+@pytest.mark.parametrize("first", [-(2**62), 2**62, -(2**40)])
+@pytest.mark.parametrize("num_frames", [1, 5])
+def test_absurd_times_are_counted_from_zero(first: int, num_frames: int) -> None:
+    ticks = [first + 40 * i for i in range(num_frames)]
+    timeline, warnings = timed(ticks, Fraction(10), fps=25.0)
+    np.testing.assert_allclose(timeline.times_seconds, 0.04 * np.arange(num_frames))
+    assert timeline.end_seconds == pytest.approx(0.04 * num_frames)
+    assert "absurd" in warnings[0]
+
+
+def test_ticks_too_close_for_seconds_to_tell_apart_are_counted() -> None:
+    ticks = [4 * 10**18, 4 * 10**18 + 1, 4 * 10**18 + 2]
+    timeline, warnings = timed(ticks, Fraction(1, 10**9), fps=25.0)
+    assert (timeline.fps, len(warnings)) == (25.0, 1)
+    np.testing.assert_allclose(np.diff(timeline.times_seconds), 0.04, atol=1e-6)
+
+
+def test_ticks_whose_difference_overflows_do_not_ascend() -> None:
+    timeline, warnings = timed([2**62, -(2**63) + 1, 2**62 + 1], fps=25.0)
+    np.testing.assert_allclose(timeline.times_seconds, 0.04 * np.arange(3))
+    assert len(warnings) == 1
+
+
+@pytest.mark.parametrize("last", [-(2**62), 2**62])
+def test_an_absurd_last_duration_is_not_believed(last: int) -> None:
+    timeline, _ = timed([0, 40, 80, 1000], fps=None, last=last)
+    assert timeline.end_seconds == pytest.approx(1.0 + 1 / 3)
+
+
+def test_missing_times_beyond_all_ticks_are_not_filled_in() -> None:
+    timeline, warnings = timed([0, 2**62, NO_TICK, NO_TICK], fps=25.0)
+    assert (timeline.fps, len(warnings)) == (25.0, 1)

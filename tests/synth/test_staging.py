@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from hiera_cli.video.camera import MOTIONS
-from hiera_cli.video.scenes import render
-from hiera_cli.video.staging import Props, Shot, stage
+from hiera_cli.synth.camera import MOTIONS
+from hiera_cli.synth.props import Props
+from hiera_cli.synth.scenes import render
+from hiera_cli.synth.staging import Shot, stage
 
 SHOT = Shot(num_frames=8, width=48, height=32)
 

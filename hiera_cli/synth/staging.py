@@ -4,7 +4,6 @@ The world, the things in it and the look of the picture are drawn without regard
 movement, so that only the movement can tell the classes apart.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,52 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hiera_cli.video.camera import draw_path, draw_progress, draw_wobble
-from hiera_cli.video.scenes import Layer, Look, Scene
-from hiera_cli.video.textures import draw_screen, draw_sprite, draw_world
+from hiera_cli.synth.camera import draw_path, draw_progress
+from hiera_cli.synth.movers import draw_movers
+from hiera_cli.synth.props import WORLD_SIZE, Props
+from hiera_cli.synth.scenes import Layer, Look, Scene
 
 Rng = np.random.Generator
 Curve = npt.NDArray[np.float64]
-WORLD_SIZE = 512
-SPRITE_SIZE = 64
-
-
-class Props:
-    """A stock of textures, drawn once and used for many scenes; some are replaced now and then.
-
-    Args:
-        rng: source of the textures.
-        num_worlds: how many worlds, and as many sprites and screens, to keep.
-        uses: scenes to stage between replacements of one texture of each kind.
-    """
-
-    def __init__(self, rng: Rng, *, num_worlds: int = 8, uses: int = 8) -> None:
-        self._rng = rng
-        self._num, self._uses, self._staged = num_worlds, uses, 0
-        self._stock: dict[str, list[Tensor]] = {"world": [], "sprite": [], "screen": []}
-
-    def pick(self, kind: str, rng: Rng) -> Tensor:
-        """A texture (1, 3 or 4, S, S) of the kind, mirrored or turned at random."""
-        stock = self._stock[kind]
-        if kind == "world":
-            self._staged += 1
-        if len(stock) < self._num or (kind == "world" and self._staged % self._uses == 0):
-            stock.append(self._draw(kind))
-        if len(stock) > self._num:
-            stock.pop(0)
-        texture = stock[rng.integers(len(stock))]
-        if rng.random() < 0.5:
-            texture = texture.flip(-1)
-        return texture.transpose(-1, -2) if rng.random() < 0.25 else texture
-
-    def _draw(self, kind: str) -> Tensor:
-        painters: dict[str, tuple[Callable[[Rng, int], npt.NDArray[np.float32]], int]] = {
-            "world": (draw_world, WORLD_SIZE),
-            "sprite": (draw_sprite, SPRITE_SIZE),
-            "screen": (draw_screen, WORLD_SIZE),
-        }
-        paint, size = painters[kind]
-        return torch.from_numpy(paint(self._rng, size)).permute(2, 0, 1)[None].contiguous()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +54,7 @@ def stage(motion: str, rng: Rng, props: Props, shot: Shot) -> Scene:
     lens = max(float(np.exp(rng.uniform(np.log(0.9), np.log(8)))), 1.4 * tilt)
     off_axis = rng.random() < 0.35
     return Scene(
-        layers=_layers(rng, props, shot, times, motion),
+        layers=_layers(rng, props, shot, times),
         path=path,
         lens=lens,
         axis_x=float(rng.uniform(-0.3, 0.3)) if off_axis else 0.0,
@@ -117,14 +77,11 @@ def _instants(rng: Rng, shot: Shot, shutter_samples: int) -> Curve:
     return np.asarray((frames[:, None] + shutter).ravel() / WINDOW_SECONDS)
 
 
-def _layers(rng: Rng, props: Props, shot: Shot, times: Curve, motion: str) -> tuple[Layer, ...]:
+def _layers(rng: Rng, props: Props, shot: Shot, times: Curve) -> tuple[Layer, ...]:
     texels = WORLD_SIZE / (shot.short_side * rng.uniform(0.6, 1.5))
     world = props.pick("world", rng)
     layers = [_tiled(world, rng, extent=texels)]
-    num_movers = int(rng.choice((0, 0, 1, 1, 2, 3)))
-    if motion == "static":
-        num_movers += int(rng.random() < 0.5)
-    layers += [_mover(rng, props, times) for _ in range(num_movers)]
+    layers += draw_movers(rng, props, times)
     if rng.random() < 0.2:
         layers.append(
             _tiled(props.pick("screen", rng), rng, extent=texels, nearness=rng.uniform(0.1, 0.9))
@@ -137,30 +94,6 @@ def _tiled(texture: Tensor, rng: Rng, *, extent: float, nearness: float = 0.0) -
     shift = rng.uniform(-0.5, 0.5, 2) * extent
     turn = rng.normal(0, 0.06) if rng.random() < 0.7 else rng.uniform(-np.pi, np.pi)
     return Layer(texture, extent, nearness, x=shift[:1], y=shift[1:], turn=np.array([turn]))
-
-
-def _mover(rng: Rng, props: Props, times: Curve) -> Layer:
-    """Something that moves on its own: across, to and fro, turning, coming nearer."""
-    size = float(np.exp(rng.uniform(np.log(0.08), np.log(0.6))))
-    place, travel = rng.uniform(-0.6, 0.6, 2), rng.normal(0, 0.4, 2)
-    progress = draw_progress(rng, times)[:, None] - 0.5
-    sway = rng.uniform(0, 0.06) if rng.random() < 0.5 else 0.0
-    wobble = np.stack([draw_wobble(rng, times, lowest=0.5, highest=6) for _ in range(2)], axis=1)
-    position = place + travel * progress + sway * wobble
-    turn = rng.uniform(-np.pi, np.pi) + (
-        rng.normal(0, 1.2) * times if rng.random() < 0.4 else 0 * times
-    )
-    growth = np.exp((rng.normal(0, 0.4) if rng.random() < 0.4 else 0.0) * times)
-    return Layer(
-        props.pick("sprite", rng),
-        size,
-        float(rng.uniform(0, 0.3)),
-        mirrored=False,
-        x=position[:, 0],
-        y=position[:, 1],
-        turn=turn,
-        growth=growth,
-    )
 
 
 def _draw_look(rng: Rng, props: Props, shot: Shot) -> Look:

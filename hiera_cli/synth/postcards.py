@@ -7,9 +7,9 @@ picture. The worlds are wide enough for a camera to look around in.
 import numpy as np
 import torch
 
-from hiera_cli.video.canvas import Canvas, Colour
-from hiera_cli.video.scenes import Layer
-from hiera_cli.video.textures import Image, Rng, fractal_noise
+from hiera_cli.synth.canvas import Canvas, Colour
+from hiera_cli.synth.scenes import Layer
+from hiera_cli.synth.textures import Image, Rng, fractal_noise
 
 WIDTH, HEIGHT = 4.4, 2.6
 

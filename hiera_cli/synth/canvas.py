@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from hiera_cli.video.textures import Image, Rng, soft_step
+from hiera_cli.synth.textures import Image, Rng, soft_step
 
 Colour = tuple[float, float, float]
 Field = npt.NDArray[np.float64]

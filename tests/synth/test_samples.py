@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from hiera_cli.video.camera import MOTIONS
-from hiera_cli.video.samples import FILMS, shoot
+from hiera_cli.synth.camera import MOTIONS
+from hiera_cli.synth.samples import FILMS, shoot
 
 SAMPLE_VIDEOS = Path(__file__).parents[2] / "sample_videos"
 

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hiera_cli.video.camera import draw_path
+from hiera_cli.synth.camera import draw_path
+from hiera_cli.synth.scenes import Layer, Scene
+from hiera_cli.synth.staging import WINDOW_SECONDS, Rng, Shot
 from hiera_cli.video.decode import Finished, Frame, Planned, decode_video
 from hiera_cli.video.sampling import ClipPlan, Protocol
-from hiera_cli.video.scenes import Layer, Scene
-from hiera_cli.video.staging import WINDOW_SECONDS, Rng, Shot
 
 EXTENT = 2.0  # short sides of the view that the footage's short side covers
 LENS = 6.0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hiera_cli.video.camera import MOTIONS, draw_path, draw_progress
+from hiera_cli.synth.camera import MOTIONS, draw_path, draw_progress
 
 TIMES = np.arange(16) / 16
 

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from hiera_cli.video.camera import CameraPath, draw_wobble
-from hiera_cli.video.canvas import Canvas, Colour
+from hiera_cli.synth.camera import CameraPath, draw_wobble
+from hiera_cli.synth.canvas import Canvas, Colour
+from hiera_cli.synth.postcards import city, harbour, meadow, mountains, table
+from hiera_cli.synth.scenes import Frames, Layer, Look, Scene, render
+from hiera_cli.synth.textures import Rng
 from hiera_cli.video.draw import h264, vp9, write_video
-from hiera_cli.video.postcards import city, harbour, meadow, mountains, table
-from hiera_cli.video.scenes import Frames, Layer, Look, Scene, render
-from hiera_cli.video.textures import Rng
 
 WIDTH, HEIGHT, FPS, NUM_FRAMES = 320, 240, 30, 90
 SEED = 7

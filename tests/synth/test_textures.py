@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hiera_cli.video.textures import draw_screen, draw_sprite, draw_world, fractal_noise
+from hiera_cli.synth.textures import draw_screen, draw_sprite, draw_world, fractal_noise
 
 
 @pytest.mark.parametrize(

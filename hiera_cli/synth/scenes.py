@@ -12,10 +12,37 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hiera_cli.video.camera import CameraPath
+from hiera_cli.synth.camera import CameraPath
 
 Frames = npt.NDArray[np.uint8]
 Field = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Bend:
+    """How something that is not rigid changes its shape: K plane waves that swell and ebb.
+
+    Attributes:
+        strength: (N, K) shift of the texture at each instant, in half heights of the texture.
+        rate: (K, 2) radians across and down a half height.
+        phase: (K,) radians.
+        heading: (K, 2) unit vector along which each wave shifts.
+    """
+
+    strength: Field
+    rate: Field
+    phase: Field
+    heading: Field
+
+    def shift(self, across: Field, down: Field) -> tuple[Field, Field]:
+        """What to add to texture coordinates, (N, H, W) each."""
+        shifts = [np.zeros_like(across), np.zeros_like(down)]
+        for k in range(len(self.phase)):
+            wave = np.sin(self.rate[k, 0] * across + self.rate[k, 1] * down + self.phase[k])
+            wave *= self.strength[:, k, None, None]
+            shifts[0] += self.heading[k, 0] * wave
+            shifts[1] += self.heading[k, 1] * wave
+        return shifts[0], shifts[1]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -29,6 +56,7 @@ class Layer:
         nearness: 0 for the distance; a layer of nearness n shifts (1 + n) times as fast.
         mirrored: whether the texture is continued by mirroring; else it is transparent outside.
         x, y, turn, growth: (N,) or (1,) position of its center, turn in radians, and size factor.
+        bend: how its shape changes, or None.
     """
 
     texture: Tensor
@@ -39,6 +67,7 @@ class Layer:
     y: Field = field(default_factory=lambda: np.zeros(1))
     turn: Field = field(default_factory=lambda: np.zeros(1))
     growth: Field = field(default_factory=lambda: np.ones(1))
+    bend: Bend | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -146,7 +175,12 @@ def _to_texture(layer: Layer, u: Field, v: Field) -> tuple[Field, Field]:
     cos, sin = (f(layer.turn)[:, None, None] for f in (np.cos, np.sin))
     scale = 2 / (layer.extent * layer.growth)[:, None, None]
     rows, columns = layer.texture.shape[-2:]
-    return (cos * right + sin * below) * scale * rows / columns, (cos * below - sin * right) * scale
+    across = (cos * right + sin * below) * scale * rows / columns
+    down = (cos * below - sin * right) * scale
+    if layer.bend:
+        more_across, more_down = layer.bend.shift(across, down)
+        across, down = across + more_across, down + more_down
+    return across, down
 
 
 def _grid_sample(layer: Layer, grid: Tensor) -> Tensor:

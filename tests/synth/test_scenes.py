@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from hiera_cli.video.camera import CameraPath
-from hiera_cli.video.scenes import Layer, Look, Scene, render
+from hiera_cli.synth.camera import CameraPath
+from hiera_cli.synth.scenes import Layer, Look, Scene, render
 
 SIZE = 64
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from hiera_cli.synth.footage import Footage, read_footage, stage_footage
+from hiera_cli.synth.scenes import render
+from hiera_cli.synth.staging import Shot
 from hiera_cli.video.draw import write_video
-from hiera_cli.video.footage import Footage, read_footage, stage_footage
-from hiera_cli.video.scenes import render
-from hiera_cli.video.staging import Shot
 
 SHOT = Shot(width=48, height=32)
 

@@ -1,0 +1,28 @@
+"""How many threads compute: PyTorch's teams, and the cores that there are."""
+
+import os
+import threading
+
+import torch
+
+
+def compute_alone() -> None:
+    """Let PyTorch use a single thread for what the calling thread computes.
+
+    Otherwise each thread that computes has a team of one thread a core, and the teams of decoding
+    threads fight with the model's. PyTorch keeps the number by thread, but each call also sets
+    what threads to come start with; that is put back from a thread that ends at once.
+    """
+    num = torch.get_num_threads()
+    if num > 1:
+        torch.set_num_threads(1)
+        keeper = threading.Thread(target=torch.set_num_threads, args=(num,))
+        keeper.start()
+        keeper.join()
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

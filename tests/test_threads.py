@@ -1,0 +1,46 @@
+"""Whose threads are whose."""
+
+import os
+import sys
+import threading
+
+import pytest
+import torch
+
+from hiera_cli.threads import compute_alone, usable_cores
+
+
+def seen_by_a_thread(*, alone: bool) -> int:
+    seen: list[int] = []
+
+    def look() -> None:
+        if alone:
+            compute_alone()
+        seen.append(torch.get_num_threads())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    return seen[0]
+
+
+def test_one_thread_computes_alone_and_all_others_as_before() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert seen_by_a_thread(alone=True) == 1
+        assert torch.get_num_threads() == 3
+        assert seen_by_a_thread(alone=False) == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no affinity to set")
+def test_only_cores_that_may_be_used_count() -> None:
+    allowed = os.sched_getaffinity(0)
+    assert usable_cores() == len(allowed)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert usable_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
