@@ -25,7 +25,8 @@ from hiera_cli.video.augment import (
 )
 from hiera_cli.video.decode import Finished, Frame, Limits, Planned, decode_video
 from hiera_cli.video.sampling import ClipPlan, Protocol
-from hiera_cli.video.transforms import CropPlan, crop_frame, resized_size
+from hiera_cli.video.size import resized_size
+from hiera_cli.video.transforms import CropPlan, crop_frame
 from hiera_cli.zoo import Preprocessing
 
 PICTURE_SUFFIXES = tuple(IMAGE_SUFFIXES)

@@ -55,6 +55,7 @@ class DecodeProcess:
         limits: Limits,
         threads: int = 1,
         square_pixels: bool = False,
+        short_side: int | None = None,
     ) -> Generator[Event, None, None]:
         """As `decode_video`, in the child.
 
@@ -67,6 +68,7 @@ class DecodeProcess:
             "limits": asdict(limits),
             "threads": threads,
             "square_pixels": square_pixels,
+            "short_side": short_side,
         }
         yield from self._try_twice(request, limits.timeout_seconds)
 
@@ -264,6 +266,7 @@ def _events(request: dict[str, Any]) -> Generator[Event, None, None]:
         limits=limits,
         threads=request["threads"],
         square_pixels=request["square_pixels"],
+        short_side=request["short_side"],
     )
 
 

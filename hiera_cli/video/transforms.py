@@ -7,7 +7,7 @@ floating point, then squares are cut out (PROTOCOL.md, "Spatial crops"). Values 
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, floor
+from math import ceil
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 
 from hiera_cli.errors import MediaError
+from hiera_cli.video.size import resized_size
 
 MAX_RESIZED_PIXELS = 2**25
 Interpolation = Literal["bilinear", "bicubic"]
@@ -36,13 +37,6 @@ class CropPlan:
     crop_size: int
     num_crops: int
     interpolation: Interpolation = "bilinear"
-
-
-def resized_size(height: int, width: int, short_side: int) -> tuple[int, int]:
-    """(height, width) after the shorter side became `short_side`; the longer is rounded down."""
-    if width <= height:
-        return floor(height / width * short_side), short_side
-    return short_side, floor(width / height * short_side)
 
 
 def crop_offsets(height: int, width: int, plan: CropPlan) -> tuple[tuple[int, int], ...]:

@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 
 from hiera_cli.errors import MediaError
-from hiera_cli.video.transforms import CropPlan, crop_frame, crop_offsets, resized_size
+from hiera_cli.video.size import resized_size
+from hiera_cli.video.transforms import CropPlan, crop_frame, crop_offsets
 
 ONE = CropPlan(short_side=256, crop_size=224, num_crops=1)
 THREE = CropPlan(short_side=224, crop_size=224, num_crops=3)
@@ -18,22 +19,6 @@ def resize_reference(frame: np.ndarray, height: int, width: int) -> torch.Tensor
     """Bilinear without antialiasing, on the whole frame, in float64."""
     pixels = torch.from_numpy(frame).permute(2, 0, 1)[None].double()
     return F.interpolate(pixels, size=(height, width), mode="bilinear", align_corners=False)[0]
-
-
-@pytest.mark.parametrize(
-    ("height", "width", "short_side", "expected"),
-    [
-        (256, 340, 256, (256, 340)),
-        (240, 320, 224, (224, 298)),
-        (320, 240, 224, (298, 224)),
-        (270, 480, 256, (256, 455)),
-        (100, 100, 224, (224, 224)),
-    ],
-)
-def test_the_longer_side_is_rounded_down(
-    height: int, width: int, short_side: int, expected: tuple[int, int]
-) -> None:
-    assert resized_size(height, width, short_side) == expected
 
 
 def test_the_center_offset_is_rounded_up() -> None:
