@@ -15,7 +15,7 @@ from hiera_cli.tasks.stages import (
     stage,
     suggest_workers,
 )
-from tests.tiny_model import tiny_loaded_model
+from tests.models import tiny_loaded_model
 
 CPU = torch.device("cpu")
 

@@ -3,7 +3,7 @@ import torch
 
 from hiera_cli.backend import make_backend
 from hiera_cli.tasks.sweep import SweepPoint, suggest_batch_size, sweep_batches
-from tests.tiny_model import tiny_loaded_model
+from tests.models import tiny_loaded_model
 
 
 def test_the_smallest_batch_that_is_nearly_best() -> None:
