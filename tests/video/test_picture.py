@@ -82,8 +82,13 @@ def test_tagged_matrix_and_range_are_honoured(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("size", "short_side", "expected"),
-    [((64, 48), 24, (24, 32)), ((48, 64), 24, (32, 24)), ((64, 48), 48, (48, 64)), ((64, 48), 96, (48, 64))],
-)  # fmt: skip
+    [
+        ((64, 48), 24, (24, 32)),
+        ((48, 64), 24, (32, 24)),
+        ((64, 48), 48, (48, 64)),
+        ((64, 48), 96, (48, 64)),
+    ],
+)
 def test_larger_pictures_are_shrunk_while_they_are_converted(size, short_side, expected) -> None:
     columns = np.linspace(0, 255, size[0]).astype(np.uint8)
     ramp = np.broadcast_to(columns[None, :, None], (size[1], size[0], 3))
