@@ -14,6 +14,7 @@ from hiera_cli.inputs import InputPath, expand_inputs
 
 if TYPE_CHECKING:
     from hiera_cli.exports import ExportRecord
+    from hiera_cli.zoo import Preprocessing
 
 FLAGS: dict[str, Any] = {
     "model": typer.Argument(metavar="MODEL", help="Zoo name, model folder or weights file."),
@@ -54,8 +55,7 @@ def export(
     """
     from hiera_cli.exports import export_folder, find_variant
     from hiera_cli.pipeline import set_threads
-    from hiera_cli.tasks.export import export_model, read_views
-    from hiera_cli.tasks.generated import generated_videos
+    from hiera_cli.tasks.export import export_model
     from hiera_cli.weights import open_model
 
     variant = find_variant(format, int8=int8)
@@ -64,14 +64,9 @@ def export(
     set_threads(threads)
     loaded = open_model(model, weights=weights, offline=offline, cache_dir=cache_dir)
     folder = out or export_folder(loaded.weights_sha256, variant, cache_dir=cache_dir)
-    with generated_videos(num=1) as made_up:
-        sources = _files(verify) or _files(calibrate) or made_up
-        views = read_views(sources, loaded.preprocessing, num_views=num_views)
-    ranges = None
-    if int8:
-        ranges = read_views(
-            _files(calibrate), loaded.preprocessing, num_views=num_calibration_views
-        )
+    look = loaded.preprocessing
+    views = _views(verify or calibrate, look, num_views)
+    ranges = _views(calibrate, look, num_calibration_views) if int8 else None
     record = export_model(loaded, variant, folder, views=views, calibration=ranges)
     if not talk.quiet:
         console.say(_summary(record))
@@ -81,9 +76,20 @@ def export(
     return 0
 
 
-def _files(names: Sequence[str] | None) -> list[InputPath]:
-    files = list(expand_inputs(names or (), stdin=sys.stdin))
-    if names and not files:
+def _views(names: Sequence[str] | None, look: "Preprocessing", num: int) -> Any:
+    """So many views (N, 3, T, H, W) of the videos that are named, else of one that is made up."""
+    from hiera_cli.tasks.export import read_views
+    from hiera_cli.tasks.generated import generated_videos
+
+    if names:
+        return read_views(_files(names), look, num_views=num)
+    with generated_videos(num=1) as made_up:
+        return read_views(made_up, look, num_views=num)
+
+
+def _files(names: Sequence[str]) -> list[InputPath]:
+    files = list(expand_inputs(names, stdin=sys.stdin))
+    if not files:
         raise NoInputError("no video found", hint="name files or a folder that holds some")
     return files
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from hiera_cli.backend import choose_device, choose_dtype, make_backend
+from hiera_cli.backend import Backend, choose_device, choose_dtype, make_backend
 from hiera_cli.exports import machine_name
 from hiera_cli.inputs import InputPath
 from hiera_cli.options import EngineOptions
@@ -105,6 +105,53 @@ def benchmark(
         WeightsError: the model is not available.
         NoInputError: none of the videos can be read.
     """
+    subject = _open(engine, options)
+    loaded, setting = subject.loaded, subject.setting
+    sweep = sweep_batches(
+        loaded,
+        subject.backend,
+        options.batch_sizes,
+        setting,
+        gflops=subject.gflops,
+        peak=subject.peak,
+    )
+    best = suggest_batch_size(sweep)
+    loader = loader_options(engine, loaded.preprocessing, "balanced")
+    if engine.batch_size == "auto":
+        loader = replace(loader, batch_size=best)
+    stages = measure_stages(files, subject.backend, loader, loaded=loaded, device=setting.device)
+    return BenchmarkReport(
+        model=loaded.name,
+        checkpoint=loaded.checkpoint,
+        backend=subject.backend.name,
+        machine=_describe(setting.device),
+        torch_version=torch.__version__,
+        threads=torch.get_num_threads(),
+        matmul_peak_gflops=subject.peak,
+        gflops_per_view=subject.gflops,
+        stages=stages,
+        percent_of_model=percent_of_model(stages),
+        bottleneck=find_bottleneck(stages, loader.workers),
+        suggested_workers=suggest_workers(stages),
+        suggested_batch_size=best,
+        sweep=sweep,
+        comparison=_compare(subject, options),
+        training=_train(subject, options),
+    )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Subject:
+    """What is measured and under which conditions; see `BenchmarkReport`."""
+
+    loaded: LoadedModel
+    backend: Backend
+    setting: Setting
+    peak: float
+    gflops: float
+
+
+def _open(engine: EngineOptions, options: BenchmarkOptions) -> _Subject:
     set_threads(engine.threads)
     device = choose_device(engine.device)
     setting = Setting(device, choose_dtype(engine.dtype, device), rounds=options.rounds)
@@ -118,50 +165,20 @@ def benchmark(
         dtype=engine.dtype,
         cache_dir=engine.cache_dir,
     )
-    sweep = sweep_batches(
-        loaded,
-        backend,
-        options.batch_sizes,
-        rounds=options.rounds,
-        device=device,
-        gflops=gflops,
-        peak=peak,
-    )
-    loader = loader_options(engine, loaded.preprocessing, "balanced")
-    if engine.batch_size == "auto":
-        loader = replace(loader, batch_size=suggest_batch_size(sweep))
-    stages = measure_stages(files, backend, loader, loaded=loaded, device=device)
-    return BenchmarkReport(
-        model=loaded.name,
-        checkpoint=loaded.checkpoint,
-        backend=backend.name,
-        machine=_describe(device),
-        torch_version=torch.__version__,
-        threads=torch.get_num_threads(),
-        matmul_peak_gflops=peak,
-        gflops_per_view=gflops,
-        stages=stages,
-        percent_of_model=percent_of_model(stages),
-        bottleneck=find_bottleneck(stages, loader.workers),
-        suggested_workers=suggest_workers(stages),
-        suggested_batch_size=suggest_batch_size(sweep),
-        sweep=sweep,
-        comparison=_compare(loaded, options, setting, peak=peak),
-        training=_train(loaded, options, setting),
-    )
+    return _Subject(loaded, backend, setting, peak, gflops)
 
 
-def _compare(
-    loaded: LoadedModel, options: BenchmarkOptions, setting: Setting, *, peak: float
-) -> tuple[Comparison, ...]:
+def _compare(subject: _Subject, options: BenchmarkOptions) -> tuple[Comparison, ...]:
+    loaded = subject.loaded
     names = [*(installed_opponents(loaded) if options.everybody else ()), *options.against]
-    return compare_speed(loaded, names, setting, peak_gflops=peak) if names else ()
+    if not names:
+        return ()
+    return compare_speed(loaded, names, subject.setting, peak_gflops=subject.peak)
 
 
-def _train(
-    loaded: LoadedModel, options: BenchmarkOptions, setting: Setting
-) -> tuple[TrainingStep, ...]:
-    return time_training_steps(loaded.model.config, setting) if options.training else ()
+def _train(subject: _Subject, options: BenchmarkOptions) -> tuple[TrainingStep, ...]:
+    config = subject.loaded.model.config
+    return time_training_steps(config, subject.setting) if options.training else ()
 
 
 def _describe(device: torch.device) -> str:

@@ -10,6 +10,7 @@ import torch
 
 from hiera_cli.backend import Backend, Wanted
 from hiera_cli.errors import UsageError
+from hiera_cli.tasks.comparison import Setting
 from hiera_cli.tasks.random_model import random_pixels
 from hiera_cli.tasks.timing import alternate, measure_seconds
 from hiera_cli.weights import LoadedModel
@@ -34,9 +35,8 @@ def sweep_batches(
     loaded: LoadedModel,
     backend: Backend,
     sizes: Sequence[int] | None,
+    setting: Setting,
     *,
-    rounds: int,
-    device: torch.device,
     gflops: float,
     peak: float,
 ) -> tuple[SweepPoint, ...]:
@@ -46,20 +46,20 @@ def sweep_batches(
         loaded: the model that the backend runs.
         backend: what is timed.
         sizes: views in a batch; None for the usual ones on the device.
-        rounds: timed calls of each size.
-        device: what the backend runs on.
+        setting: the device, and timed calls of each size.
         gflops: arithmetic of a view.
         peak: the machine's matrix peak, in 10^9 operations a second.
 
     Raises:
         UsageError: not even the smallest batch fits.
     """
+    device = setting.device
     sizes = sizes or (CPU_BATCHES if device.type == "cpu" else GPU_BATCHES)
     logger.info("timing %s at batch sizes %s", backend.name, ", ".join(map(str, sizes)))
     runs = _that_fit(loaded, backend, sorted(sizes), device)
     if not runs:
         raise UsageError(f"no batch of {min(sizes)} fits into memory", hint="use a smaller model")
-    seconds = alternate(runs, rounds=rounds, device=device)
+    seconds = alternate(runs, rounds=setting.rounds, device=device)
     medians = {size: statistics.median(values) for size, values in seconds.items()}
     return tuple(
         SweepPoint(size, median, size / median, 100 * size / median * gflops / peak)

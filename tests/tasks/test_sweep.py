@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from hiera_cli.backend import make_backend
+from hiera_cli.tasks.comparison import Setting
 from hiera_cli.tasks.sweep import SweepPoint, suggest_batch_size, sweep_batches
 from tests.models import tiny_loaded_model
 
@@ -15,9 +16,8 @@ def test_the_smallest_batch_that_is_nearly_best() -> None:
 def test_the_sweep_measures_every_batch_size() -> None:
     loaded = tiny_loaded_model()
     backend = make_backend(loaded, device="cpu")
-    sweep = sweep_batches(
-        loaded, backend, (2, 1), rounds=1, device=torch.device("cpu"), gflops=1.0, peak=100.0
-    )
+    setting = Setting(torch.device("cpu"), torch.float32, rounds=1)
+    sweep = sweep_batches(loaded, backend, (2, 1), setting, gflops=1.0, peak=100.0)
     assert [point.batch_size for point in sweep] == [1, 2]
     for point in sweep:
         assert point.views_per_second == pytest.approx(point.batch_size / point.seconds)
