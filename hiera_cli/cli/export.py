@@ -82,9 +82,15 @@ def _views(names: Sequence[str] | None, look: "Preprocessing", num: int) -> Any:
     from hiera_cli.tasks.generated import generated_videos
 
     if names:
-        return read_views(_files(names), look, num_views=num)
+        return read_views(spread(_files(names), num), look, num_views=num)
     with generated_videos(num=1) as made_up:
         return read_views(made_up, look, num_views=num)
+
+
+def spread(files: Sequence[InputPath], num_views: int) -> Sequence[InputPath]:
+    """As many files as two views of each need, evenly over a list that may be sorted by class."""
+    num = min(len(files), -(-num_views // 2))
+    return [files[index * len(files) // num] for index in range(num)]
 
 
 def _files(names: Sequence[str]) -> list[InputPath]:
