@@ -8,6 +8,7 @@ pickles: a child that hostile bytes took over can send nonsense, but not code.
 """
 
 import ctypes
+import fcntl
 import json
 import os
 import select
@@ -29,6 +30,7 @@ GRACE_SECONDS = 5.0
 MAX_HEADER_BYTES = 1 << 20
 MAX_PAYLOAD_BYTES = 1 << 31
 CHILD_MEMORY_BYTES = 8 << 30
+PIPE_BYTES = 1 << 20  # a few frames, so that the child decodes on while one is looked at
 
 
 class DecodeProcess:
@@ -167,7 +169,7 @@ def _stdin(child: subprocess.Popen[bytes]) -> IO[bytes]:
 
 def _start_child() -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    return subprocess.Popen(
+    child = subprocess.Popen(
         [sys.executable, "-m", "hiera_cli.video.isolate", str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -176,6 +178,11 @@ def _start_child() -> subprocess.Popen[bytes]:
         start_new_session=True,
         bufsize=0,
     )
+    assert child.stdout is not None
+    if sys.platform == "linux":
+        with suppress(OSError):  # a limit of the system
+            fcntl.fcntl(child.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    return child
 
 
 class _Reader:
