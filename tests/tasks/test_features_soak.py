@@ -115,7 +115,7 @@ def watch(process: subprocess.Popen[str], random: Random) -> Watch:
 
 def decoders_of(main: psutil.Process) -> Iterator[psutil.Process]:
     for child in main.children():
-        if "hiera_cli.video.isolate" in child.cmdline():
+        if "hiera_cli.video.child" in child.cmdline():
             yield child
 
 
