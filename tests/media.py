@@ -1,13 +1,17 @@
-"""Video files for tests, written through PyAV: every frame carries its own number in the picture.
+"""Video files for tests, written through PyAV.
 
-The number is drawn as a barcode, as in ../shared/media: cells in a row at the top left of the
-upright picture, the first white, the second black, then the bits, least significant first.
+Frames of `write_clip` carry their own number in the picture. It is drawn as a barcode, as in
+../shared/media: cells in a row at the top left of the upright picture, the first white, the second
+black, then the bits, least significant first.
 """
 
 import json
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +20,57 @@ import av.audio
 import numpy as np
 import numpy.typing as npt
 
+CODECS = {".mp4": "libx264", ".mkv": "libx264", ".webm": "libvpx-vp9", ".jpg": "mjpeg"}
 CELL = 16
 NUM_BITS = 10
 SHARED = Path(__file__).parents[2] / "shared" / "media"
 Picture = npt.NDArray[np.uint8]
+
+
+def write_frames(
+    path: Path,
+    frames: Iterable[Picture],
+    *,
+    fps: int = 30,
+    codec: str | None = None,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """Write RGB pictures (H, W, 3), with the usual codec of the suffix unless one is named."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pictures = iter(frames)
+    first = next(pictures)
+    with av.open(os.fspath(path), "w") as output:
+        stream = output.add_stream(codec or CODECS[path.suffix], rate=fps, options=options or {})
+        stream.height, stream.width = first.shape[:2]
+        stream.pix_fmt = "yuvj420p" if path.suffix == ".jpg" else "yuv420p"
+        for picture in chain([first], pictures):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
+def write_waves(
+    path: Path, *, seed: int, num_frames: int = 24, size: tuple[int, int] = (64, 48)
+) -> Path:
+    """A drifting colour pattern, another for every seed."""
+    random = np.random.default_rng(seed)
+    waves, speed = random.uniform(0.02, 0.2, (3, 2)), random.uniform(-0.4, 0.4, 3)
+    y, x = np.mgrid[0 : size[1], 0 : size[0]]
+    still = waves[:, :1, None] * x + waves[:, 1:, None] * y
+    phases = (still + speed[:, None, None] * index for index in range(num_frames))
+    pictures = ((127.5 + 127 * np.sin(p)).astype(np.uint8).transpose(1, 2, 0) for p in phases)
+    return write_frames(path, pictures, fps=25)
+
+
+def write_blocks(
+    path: Path, *, num_frames: int, seed: int = 0, fps: int = 30, size: int = 48
+) -> Path:
+    """Blocks of colour that drift to the right, others for every seed."""
+    blocks = np.random.default_rng(seed).integers(0, 255, (6, 6, 3), dtype=np.uint8)
+    picture = np.kron(blocks, np.ones((size // 6, size // 6, 1), np.uint8))
+    pictures = (np.roll(picture, index * 2, axis=1) for index in range(num_frames))
+    return write_frames(path, pictures, fps=fps, codec="mpeg4")
 
 
 def draw_frame(number: int, size: tuple[int, int]) -> Picture:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hiera_cli.weights import save_model
-from tests.tiny_model import tiny_loaded_model
+from tests.models import tiny_loaded_model
 
 HEAVY = ("torchvision", "pandas", "pyarrow", "matplotlib", "torch._dynamo", "torch._inductor")
 SCRIPT = f"""

@@ -99,7 +99,7 @@ def _prepare(
             "data": options.data,
             "model": options.model,
             "classes": list(data.classes),
-            "symmetries": options.symmetries,
+            "symmetries": [symmetry.value for symmetry in options.symmetries or ()],
         },
     )
 

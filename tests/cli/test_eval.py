@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from hiera_cli.cli.app import make_app
 from hiera_cli.cli.eval import default_folder
-from tests.tiny import IMAGE, make_clip, make_model
+from tests.media import write_waves
+from tests.models import SMALL_IMAGE, save_tiny
 
 LABELS = ("playing guitar", "pull ups", "massaging person's head", "tai chi", "zumba", "yoga")
 HEADER = "label,youtube_id,time_start,time_end,split,is_cc\n"
@@ -36,7 +37,7 @@ def hiera(*arguments: object) -> Ran:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_model(tmp_path_factory.mktemp("model"), LABELS)
+    return save_tiny(tmp_path_factory.mktemp("model"), labels=LABELS, head_scale=12.0)
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +49,13 @@ def kinetics(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for i in range(8):
         label = LABELS[i % 4]
         name = f"id_{i}-x_{i:06d}_{i + 10:06d}{suffixes[i % 3]}"
-        make_clip(root / "val" / label.replace(" ", "_") / name, seed=i)
+        write_waves(root / "val" / label.replace(" ", "_") / name, seed=i)
         rows.append(f'"{label.title() if i == 4 else label}",id_{i}-x,{i},{i + 10},validate,0')
     bad = root / "val" / "zumba" / "broken_000003_000013.mp4"
     bad.parent.mkdir()
     bad.write_bytes(b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 8)
-    make_clip(root / "val" / "zorbing" / "odd_000004_000014.mp4", seed=99)
-    make_clip(root / "train" / "tai_chi" / "train_000001_000011.mp4", seed=98)
+    write_waves(root / "val" / "zorbing" / "odd_000004_000014.mp4", seed=99)
+    write_waves(root / "train" / "tai_chi" / "train_000001_000011.mp4", seed=98)
     rows += [
         "zumba,broken,3,13,validate,0",
         "tai chi,gone1,1,11,validate,0",
@@ -178,7 +179,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten clips under class folders of four classes, names with blanks and commas."""
     root = tmp_path_factory.mktemp("folders")
     for i in range(10):
-        make_clip(root / LABELS[i % 4].replace(" ", "_") / f"clip {i}, b.mp4", seed=i)
+        write_waves(root / LABELS[i % 4].replace(" ", "_") / f"clip {i}, b.mp4", seed=i)
     return root
 
 
@@ -260,10 +261,10 @@ def test_a_limited_look_says_so_everywhere(folders: Path, model: Path, tmp_path:
 
 
 def test_image_models_see_one_center_crop(tmp_path: Path) -> None:
-    model = make_model(tmp_path / "model", ("cat", "dog", "owl"), config=IMAGE)
+    model = save_tiny(tmp_path / "model", SMALL_IMAGE, labels=("cat", "dog", "owl"))
     for i in range(6):
         name = tmp_path / "val" / ("cat", "dog", "owl")[i % 3] / f"{i}.jpg"
-        make_clip(name, seed=i, num_frames=1)
+        write_waves(name, seed=i, num_frames=1)
     out = tmp_path / "out"
     result = hiera("eval", tmp_path / "val", "-m", model, "--out", out, "-f", "json")
     assert result.returncode == 0, result.stderr
@@ -276,9 +277,9 @@ def test_image_models_see_one_center_crop(tmp_path: Path) -> None:
 
 def test_scripts_in_names_stay_text(tmp_path: Path) -> None:
     evil = "<script>alert(1)<"
-    model = make_model(tmp_path / "model", (evil, "</script>{{ 7 * 7 }}"))
-    make_clip(tmp_path / "data" / evil / "a.mp4", seed=1)
-    make_clip(tmp_path / "data" / evil / '"><img src=x onerror=alert(2)>.mp4', seed=2)
+    model = save_tiny(tmp_path / "model", labels=(evil, "</script>{{ 7 * 7 }}"), seed=2)
+    write_waves(tmp_path / "data" / evil / "a.mp4", seed=1)
+    write_waves(tmp_path / "data" / evil / '"><img src=x onerror=alert(2)>.mp4', seed=2)
     out = tmp_path / "out"
     result = hiera("eval", tmp_path / "data", "-m", model, "--protocol", "fast", "--out", out)
     assert result.returncode == 0, result.stderr
@@ -308,7 +309,7 @@ def test_requests_that_mean_nothing(
 
 
 def test_labels_in_common_are_needed(folders: Path, tmp_path: Path) -> None:
-    model = make_model(tmp_path / "model", ("cat", "dog"))
+    model = save_tiny(tmp_path / "model", labels=("cat", "dog"))
     result = hiera("eval", folders, "-m", model, "--out", tmp_path / "out")
     assert result.returncode == 2
     assert "the model has none of the data set's labels" in result.stderr

@@ -9,18 +9,19 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hiera_cli.cli.app import make_app
-from tests.tasks.conftest import TINY_VIDEO, save_tiny, write_clip
+from tests.media import write_blocks
+from tests.models import SMALL_VIDEO, save_tiny
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny(tmp_path_factory.mktemp("model") / "tiny", TINY_VIDEO)
+    return save_tiny(tmp_path_factory.mktemp("model") / "tiny", SMALL_VIDEO)
 
 
 @pytest.fixture
 def videos(tmp_path: Path) -> Path:
     for index, name in enumerate(["a.mp4", "sub/b.mp4", "-dash.mp4"]):
-        write_clip(tmp_path / "videos" / name, num_frames=20 + index, seed=index)
+        write_blocks(tmp_path / "videos" / name, num_frames=20 + index, seed=index)
     return tmp_path / "videos"
 
 
@@ -49,7 +50,7 @@ def test_rows_go_to_the_file_and_words_to_stderr(model: Path, videos: Path, tmp_
 def test_exit_codes_say_what_became_of_the_inputs(
     model: Path, tmp_path: Path, bad: int, good: int, code: int
 ) -> None:
-    files = [write_clip(tmp_path / f"{k}.mp4", num_frames=5) for k in range(good)]
+    files = [write_blocks(tmp_path / f"{k}.mp4", num_frames=5) for k in range(good)]
     for index in range(bad):
         files.append(tmp_path / f"bad{index}.mp4")
         files[-1].write_bytes(b"bad")
@@ -135,7 +136,7 @@ def test_verify_finds_a_changed_video(model: Path, videos: Path, tmp_path: Path)
     assert len(told["rows"]) == 6
     assert told["largest_deviation"] < 1e-5
 
-    write_clip(videos / "a.mp4", num_frames=20, seed=99)
+    write_blocks(videos / "a.mp4", num_frames=20, seed=99)
     changed = hiera("verify", out, "--device", "cpu")
     assert changed.exit_code == 1
     assert "differs: a.mp4 clip 0" in changed.stderr

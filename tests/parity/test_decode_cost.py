@@ -19,8 +19,8 @@ from hiera_cli.inputs import InputPath
 from hiera_cli.loader import LoaderOptions, load_batches
 from hiera_cli.video.sampling import PROTOCOLS
 from hiera_cli.zoo import Preprocessing
+from tests.media import write_waves
 from tests.parity.reference import MEAN, STD
-from tests.tiny import make_clip
 
 REAL = Path(__file__).parents[2].parent / "shared" / "media" / "real" / "mma_demo.mp4"
 NUM_CLIPS, NUM_CROPS, NUM_ROUNDS = 5, 3, 5
@@ -72,7 +72,7 @@ def test_fifteen_views_cost_at_most_an_eighth_of_decoding_per_view(tmp_path: Pat
 
     `pytest -m slow -rP tests/parity/test_decode_cost.py` shows the figures.
     """
-    clips = [make_clip(tmp_path / "ten_seconds.mp4", seed=3, num_frames=250, size=(340, 256))]
+    clips = [write_waves(tmp_path / "ten_seconds.mp4", seed=3, num_frames=250, size=(340, 256))]
     clips += [REAL] if REAL.exists() else []
     torch.set_num_threads(1)
     ratios = {clip.name: measure(clip) for clip in clips}

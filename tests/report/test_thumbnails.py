@@ -9,7 +9,7 @@ from PIL import Image
 from hiera_cli.report.thumbnails import HEIGHT, MAX_WIDTH, as_data_uri, film_strips, spread
 from hiera_cli.video.decode import Limits
 from hiera_cli.video.sampling import ClipPlan, Protocol
-from tests.tiny import make_clip
+from tests.media import write_waves
 
 PROTOCOL = Protocol("paper", num_clips=5, num_crops=3)
 
@@ -41,7 +41,7 @@ def test_frames_are_spread_over_what_was_sampled() -> None:
 
 
 def test_strips_of_real_clips_and_none_of_broken_ones(tmp_path: Path) -> None:
-    good = make_clip(tmp_path / "good.mp4", seed=1)
+    good = write_waves(tmp_path / "good.mp4", seed=1)
     (tmp_path / "bad.mp4").write_bytes(b"nonsense")
     paths = {"a": str(good), "b": str(tmp_path / "bad.mp4"), "c": str(tmp_path / "gone.mp4")}
     strips = film_strips(paths, PROTOCOL, limits=Limits())

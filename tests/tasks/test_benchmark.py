@@ -19,7 +19,7 @@ from hiera_cli.tasks.machine import count_gflops, matmul_peak_gflops
 from hiera_cli.tasks.opponents import find_opponent
 from hiera_cli.tasks.random_model import random_pixels
 from hiera_cli.tasks.stages import stage
-from tests.tiny_model import tiny_loaded_model
+from tests.models import tiny_loaded_model
 
 CPU = torch.device("cpu")
 

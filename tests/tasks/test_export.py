@@ -22,7 +22,7 @@ from hiera_cli.tasks.export import (
     verify,
     write_variant,
 )
-from tests.tiny_model import random_views, tiny_loaded_model
+from tests.models import random_views, tiny_loaded_model
 
 # what torch.export, the ONNX exporter and NNCF warn about is their own
 pytestmark = pytest.mark.filterwarnings("ignore")

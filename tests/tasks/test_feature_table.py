@@ -19,7 +19,8 @@ from hiera_cli.tasks.feature_writer import VideoFeatures
 from hiera_cli.tasks.features import extract_features
 from hiera_cli.weights import load_model, save_model
 from hiera_cli.zoo import Preprocessing
-from tests.tasks.conftest import TINY_VIDEO, save_tiny, write_clip
+from tests.media import write_blocks
+from tests.models import SMALL_VIDEO, save_tiny
 
 
 def run(inputs: Path | str, out: Path | str, model: Path, **table: object) -> list[object]:
@@ -116,18 +117,18 @@ def test_shards_of_a_folder(clips: Path, tiny_model: Path, tmp_path: Path) -> No
 
 def test_a_second_run_does_only_what_is_new(tiny_model: Path, tmp_path: Path, clips: Path) -> None:
     videos = tmp_path / "videos"
-    write_clip(videos / "m.mp4", num_frames=20)
+    write_blocks(videos / "m.mp4", num_frames=20)
     (videos / "bad.mp4").write_bytes(b"bad")
     out = videos / "feats.parquet"  # inside the input folder: it is no video
     run(videos, out, tiny_model)
-    write_clip(videos / "a.mp4", num_frames=20, seed=1)
+    write_blocks(videos / "a.mp4", num_frames=20, seed=1)
 
     records = run(videos, out, tiny_model)
     assert records[0] == Started(num_videos=3, num_finished=1, num_failed=1)
     assert [type(record).__name__ for record in records[1:]] == ["Failure", "VideoFeatures"]
     assert pd.read_parquet(out).path.tolist() == ["a.mp4", "a.mp4", "m.mp4", "m.mp4"]
 
-    write_clip(videos / "bad.mp4", num_frames=5)
+    write_blocks(videos / "bad.mp4", num_frames=5)
     again = run(videos, out, tiny_model, retry_failed=True)
     assert again[1:] == [VideoFeatures("bad.mp4", 1)]
     assert pd.read_parquet(out).path.tolist() == ["a.mp4"] * 2 + ["bad.mp4"] + ["m.mp4"] * 2
@@ -144,7 +145,7 @@ def test_other_settings_and_weights_are_refused(
 ) -> None:
     out = tmp_path / "feats.parquet"
     run(clips / "a", out, tiny_model)
-    other = save_tiny(tmp_path / "tiny", TINY_VIDEO, seed=5)
+    other = save_tiny(tmp_path / "tiny", SMALL_VIDEO, seed=5)
 
     with pytest.raises(UsageError, match=r"protocol\.hop_seconds was null, now 0\.25"):
         run(clips, out, tiny_model, engine={"hop": 0.25})
@@ -158,7 +159,7 @@ def test_other_settings_and_weights_are_refused(
 
 def test_same_names_are_refused_unless_absolute(tiny_model: Path, tmp_path: Path) -> None:
     for folder in ("one", "two"):
-        write_clip(tmp_path / folder / "x.mp4", num_frames=5, seed=len(folder))
+        write_blocks(tmp_path / folder / "x.mp4", num_frames=5, seed=len(folder))
     files = list(expand_inputs([str(tmp_path / "one"), str(tmp_path / "two")]))
     options = EngineOptions(model=str(tiny_model), device="cpu", isolate=False)
 
@@ -206,14 +207,14 @@ def test_a_run_that_is_under_way_locks_out_others(
 
 
 def test_features_that_do_not_fit_are_failures(clips: Path, tmp_path: Path) -> None:
-    model = load_model(str(save_tiny(tmp_path / "tiny", TINY_VIDEO)))
+    model = load_model(str(save_tiny(tmp_path / "tiny", SMALL_VIDEO)))
     with torch.no_grad():
         model.norm.weight.fill_(1e6)
     save_model(
         tmp_path / "huge",
         model,
         labels=("a", "b", "c"),
-        preprocessing=Preprocessing.for_config(TINY_VIDEO),
+        preprocessing=Preprocessing.for_config(SMALL_VIDEO),
         extra={"name": "huge"},
     )
     half = run(

@@ -22,7 +22,8 @@ from hiera_cli.tasks.features import (
 )
 from hiera_cli.weights import load_model
 from hiera_cli.zoo import find_model
-from tests.tasks.conftest import TINY_IMAGE, TINY_VIDEO, write_clip
+from tests.media import write_blocks
+from tests.models import SMALL_IMAGE, SMALL_VIDEO
 
 
 def options(model: Path, **more: object) -> EngineOptions:
@@ -56,7 +57,7 @@ def test_times_are_those_of_the_sampled_frames(clips: Path, tiny_model: Path) ->
     assert (third.start_seconds, third.end_seconds) == pytest.approx((32 / 30, 34 / 30))
 
 
-@pytest.mark.parametrize("config", [TINY_VIDEO, TINY_IMAGE], ids=["video", "image"])
+@pytest.mark.parametrize("config", [SMALL_VIDEO, SMALL_IMAGE], ids=["video", "image"])
 @pytest.mark.parametrize("layer", ["stage1", "stage2", "stage3", "stage4", "final"])
 def test_shapes_are_known_beforehand(config: HieraConfig, layer: str) -> None:
     stages = Hiera(config).forward_stages(torch.zeros(1, 3, *config.input_size))
@@ -111,7 +112,7 @@ def test_scores_are_probabilities_of_the_labels(clips: Path, tiny_model: Path) -
 
 
 def test_an_image_model_looks_at_single_frames(tmp_path: Path, tiny_image_model: Path) -> None:
-    clip = write_clip(tmp_path / "clip.mp4", num_frames=75, fps=25)
+    clip = write_blocks(tmp_path / "clip.mp4", num_frames=75, fps=25)
     slow = list(extract_features(str(clip), options=options(tiny_image_model)))
     fast = list(
         extract_features(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tasks.conftest import write_clip
+from tests.media import write_blocks
 
 NUM_CLIPS = 40
 RUNNER = """
@@ -73,7 +73,7 @@ class Runs:
 def runs(tmp_path: Path, tiny_model: Path) -> Iterator[Runs]:
     for index in range(NUM_CLIPS):
         frames = 8 + 5 * (index % 9)
-        write_clip(tmp_path / "videos" / f"{index:02d}.mp4", num_frames=frames, seed=index)
+        write_blocks(tmp_path / "videos" / f"{index:02d}.mp4", num_frames=frames, seed=index)
     (tmp_path / "videos" / "17b.mp4").write_bytes(b"no video")
     made = Runs(str(tmp_path / "videos"), str(tiny_model))
     yield made

@@ -1,11 +1,11 @@
 """Small videos with known movement, and a network small enough to train in a test."""
 
 import json
-import os
 from pathlib import Path
 
-import av
 import numpy as np
+
+from tests.media import write_frames
 
 CONFIG = {
     "input_size": [8, 32, 32],
@@ -58,22 +58,10 @@ def moving(label: str, seed: int, *, num_frames: int = 32, size: int = 48) -> np
     return np.stack([picture[y : y + size, x : x + size] for y, x in corners])
 
 
-def write_video(path: Path, frames: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(os.fspath(path), "w") as container:
-        stream = container.add_stream("libx264", rate=30, options={"crf": "18"})
-        stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt = "yuv420p"
-        for frame in frames:
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-            container.mux(stream.encode(picture))
-        container.mux(stream.encode())
-
-
 def write_classes(folder: Path, *, clips_per_class: int, seed: int = 0) -> Path:
     """One folder a class, with clips of that movement."""
     for index, label in enumerate(SHIFTS):
         for number in range(clips_per_class):
             frames = moving(label, seed * 1000 + index * 100 + number)
-            write_video(folder / label / f"{number}.mp4", frames)
+            write_frames(folder / label / f"{number}.mp4", frames, options={"crf": "18"})
     return folder

@@ -9,7 +9,8 @@ from hiera_cli.errors import MediaError
 from hiera_cli.training.clips import ClipSource, center_clip, random_clips, read_picture
 from hiera_cli.video.augment import Augmentation
 from hiera_cli.video.transforms import CropPlan
-from tests.training.media import moving, write_video
+from tests.media import write_frames
+from tests.training.media import moving
 
 SOURCE = ClipSource(crop=CropPlan(36, 32, 1), num_frames=8, frame_stride=2)
 PLAIN = Augmentation(size=32, min_area=0.5)
@@ -20,7 +21,7 @@ def counting(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A gray video whose brightness is 40 + 3 · frame number."""
     path = tmp_path_factory.mktemp("counting") / "x.mp4"
     frames = np.repeat((40 + 3 * np.arange(60))[:, None, None, None], 3, axis=3)
-    write_video(path, np.tile(frames, (1, 48, 64, 1)).astype(np.uint8))
+    write_frames(path, np.tile(frames, (1, 48, 64, 1)).astype(np.uint8))
     return str(path)
 
 

@@ -12,6 +12,7 @@ import pytest
 from safetensors.torch import load_file
 
 from hiera_cli.errors import NoInputError, UsageError
+from hiera_cli.options import Symmetry
 from hiera_cli.training.finetune import finetune
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
 from hiera_cli.training.recipes import FinetuneChanges
@@ -32,7 +33,8 @@ CHANGES = FinetuneChanges(
 )
 FLAGS = shlex.split(
     "--epochs 6 --batch-size 8 --repeats 2 --lr 1e-3 --drop-path 0.2 --head-dropout 0.2 "
-    "--mixup 0.8 --cutmix 1.0 --magnitude 0 --ema-decay 0.9 --device cpu --from-scratch"
+    "--mixup 0.8 --cutmix 1.0 --magnitude 0 --ema-decay 0.9 --device cpu --from-scratch "
+    "--symmetry mirror --symmetry reversal"
 )
 
 
@@ -42,7 +44,13 @@ def losses(run: Path) -> list[tuple[int, float]]:
 
 
 def options(classes: Path, tiny: str) -> FinetuneOptions:
-    return FinetuneOptions(data=str(classes), val=str(classes), model=tiny, from_scratch=True)
+    return FinetuneOptions(
+        data=str(classes),
+        val=str(classes),
+        model=tiny,
+        from_scratch=True,
+        symmetries=[Symmetry.MIRROR, Symmetry.REVERSAL],
+    )
 
 
 def test_a_killed_run_continues_exactly(

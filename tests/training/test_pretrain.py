@@ -15,7 +15,8 @@ from hiera_cli.training.pretrain import pretrain
 from hiera_cli.training.recipes import FinetuneChanges, PretrainChanges
 from hiera_cli.training.records import Epoch, Step
 from hiera_cli.weights import open_model
-from tests.training.media import CONFIG, PICTURE_CONFIG, moving, write_config, write_video
+from tests.media import write_frames
+from tests.training.media import CONFIG, PICTURE_CONFIG, moving, write_config
 
 CHANGES = PretrainChanges(
     epochs=10,
@@ -49,7 +50,7 @@ def stripes(tmp_path_factory: pytest.TempPathFactory) -> Path:
         frame = np.broadcast_to((128 + sign * wave)[:, None], (32, 32))
         frame = frame if number < 2 else frame.T
         frames = np.broadcast_to(frame[None, :, :, None], (20, 32, 32, 3))
-        write_video(folder / f"{number}.mp4", frames.astype(np.uint8))
+        write_frames(folder / f"{number}.mp4", frames.astype(np.uint8))
         for copy in range(1, 16):  # more videos, longer epochs, fewer checkpoints
             shutil.copy(folder / f"{number}.mp4", folder / f"{number}-{copy}.mp4")
     return folder

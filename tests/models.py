@@ -1,18 +1,40 @@
-"""A model small enough to export in seconds, with weights that make every output lively."""
+"""Models small enough for tests, with weights that make every output lively."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
-from hiera_cli.weights import LoadedModel
+from hiera_cli.weights import LoadedModel, save_model
 from hiera_cli.zoo import Preprocessing
 from tests.configs import tiny_image, tiny_video
 from tests.parity.official import enliven
 
 VIDEO_CONFIG = tiny_video(64, embed_dim=16, num_classes=5)
 IMAGE_CONFIG = tiny_image(64, embed_dim=16, num_classes=5)
+SMALL_VIDEO = tiny_video()
+SMALL_IMAGE = tiny_image()
+
+
+def save_tiny(
+    folder: Path,
+    config: HieraConfig = SMALL_VIDEO,
+    *,
+    labels: tuple[str, ...] = ("run", "jump", "sit"),
+    seed: int = 0,
+    head_scale: float = 1.0,
+) -> Path:
+    """A model folder; turn the head up, and different videos get different classes."""
+    model = Hiera(replace(config, num_classes=len(labels))).eval()
+    enliven(model, seed=seed)
+    with torch.no_grad():
+        model.head.projection.weight.mul_(head_scale)
+    preprocessing = Preprocessing.for_config(config)
+    extra = {"name": folder.name}
+    save_model(folder, model, labels=labels, preprocessing=preprocessing, extra=extra)
+    return folder
 
 
 def tiny_loaded_model(config: HieraConfig = VIDEO_CONFIG, *, seed: int = 0) -> LoadedModel:
