@@ -99,7 +99,7 @@ def tiny_clips(folder: Path, *, num_frames: int = 20) -> Iterator[tuple[str, byt
 
 
 def _leave_real_time() -> None:
-    """SVT-AV1 makes the thread that calls it real-time where it may; children would inherit that."""
+    """SVT-AV1 makes the calling thread real-time where it may; children would inherit that."""
     if hasattr(os, "sched_setscheduler"):
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
