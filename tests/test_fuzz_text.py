@@ -7,7 +7,7 @@ which says how many inputs each of the five readers was given.
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -71,11 +71,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _report(request: pytest.FixtureRequest) -> Iterator[None]:
+def _report(tell: Callable[[str], None]) -> Iterator[None]:
     yield
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
-    if MINUTES and terminal is not None:
-        terminal.write_line(f"\n{given_inputs.total()} text inputs: {dict(given_inputs)}")
+    if MINUTES:
+        tell(f"{given_inputs.total()} text inputs: {dict(given_inputs)}")
 
 
 @pytest.mark.timeout(60 + 600 * MINUTES)

@@ -1,13 +1,10 @@
 """Decoding in a child process, so that a file that hangs or crashes FFmpeg costs one child.
 
-The child imports PyAV and NumPy only. What it sends back is framed JSON and raw arrays, never
-pickles: a child that hostile bytes took over can send nonsense, but not code.
-
-    request   one line of JSON on the child's stdin
-    answer    messages on its stdout: length of the header (4 bytes), header (JSON), payload
+What the child (`video/child.py`) sends back is framed JSON and raw arrays, never pickles: a child
+that hostile bytes took over can send nonsense, but not code.
 """
 
-import ctypes
+import fcntl
 import json
 import os
 import select
@@ -16,19 +13,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from typing import IO, Any
 
 from hiera_cli.errors import MediaError
-from hiera_cli.video.decode import Finished, Limits, VideoInfo, decode_video, probe
+from hiera_cli.video.decode import Finished, Limits, VideoInfo
 from hiera_cli.video.sampling import Protocol
-from hiera_cli.video.wire import Event, pack_event, read_event
+from hiera_cli.video.wire import Event, read_event
 
 GRACE_SECONDS = 5.0
 MAX_HEADER_BYTES = 1 << 20
 MAX_PAYLOAD_BYTES = 1 << 31
-CHILD_MEMORY_BYTES = 8 << 30
+PIPE_BYTES = 1 << 20  # a few frames, so that the child decodes on while one is looked at
 
 
 class DecodeProcess:
@@ -169,8 +166,8 @@ def _stdin(child: subprocess.Popen[bytes]) -> IO[bytes]:
 
 def _start_child() -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "hiera_cli.video.isolate", str(os.getpid())],
+    child = subprocess.Popen(
+        [sys.executable, "-m", "hiera_cli.video.child", str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -178,6 +175,11 @@ def _start_child() -> subprocess.Popen[bytes]:
         start_new_session=True,
         bufsize=0,
     )
+    assert child.stdout is not None
+    if sys.platform == "linux":
+        with suppress(OSError):  # a limit of the system
+            fcntl.fcntl(child.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    return child
 
 
 class _Reader:
@@ -224,75 +226,3 @@ class _Reader:
         code = self._child.wait()
         reason = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return f"the decoder crashed on this file ({reason})"
-
-
-# ------------------------------------------------------------------------------ in the child
-
-
-def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer requests until there are no more."""
-    for line in iter(requests.readline, b""):
-        for header, payload in _answers(json.loads(line)):
-            num_bytes = sum(part.nbytes for part in payload)
-            text = json.dumps({**header, "num_bytes": num_bytes}).encode()
-            answers.write(len(text).to_bytes(4, "little") + text)
-            for part in payload:
-                answers.write(part)
-            answers.flush()
-
-
-def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[memoryview]]]:
-    try:
-        with closing(_events(request)) as events:
-            for event in events:
-                yield pack_event(event)
-    except MediaError as error:
-        yield {"error": error.kind, "message": error.message}, []
-    except MemoryError:
-        yield {"error": "too_large", "message": "not enough memory to decode this video"}, []
-    except Exception as error:  # noqa: BLE001 - whatever a file does, the child must answer
-        yield {"error": "internal", "message": f"{type(error).__name__}: {error}"}, []
-
-
-def _events(request: dict[str, Any]) -> Generator[Event, None, None]:
-    path = os.fsdecode(bytes.fromhex(request["path"]))
-    limits = Limits(**request["limits"])
-    if "count" in request:
-        yield Finished(probe(path, count=request["count"], limits=limits), ())
-        return
-    yield from decode_video(
-        path,
-        Protocol(**request["protocol"]),
-        limits=limits,
-        threads=request["threads"],
-        square_pixels=request["square_pixels"],
-        short_side=request["short_side"],
-    )
-
-
-def _confine(parent: int) -> None:
-    """Bound what this process can do: memory, no files written, gone when its parent is."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    if hard == resource.RLIM_INFINITY or hard > CHILD_MEMORY_BYTES:
-        resource.setrlimit(resource.RLIMIT_AS, (CHILD_MEMORY_BYTES, hard))
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:
-        os._exit(0)
-
-
-def main() -> None:
-    """Run as the child: requests on stdin, answers on stdout."""
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing else may reach the answers
-    _confine(int(sys.argv[1]))
-    with suppress(BrokenPipeError, KeyboardInterrupt):
-        _serve(sys.stdin.buffer, answers)
-
-
-if __name__ == "__main__":
-    main()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import cast
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -17,6 +17,9 @@ _MAX_ASPECT = 10  # sample aspect ratios beyond this are taken for damage
 # Colour matrices (ISO/IEC 23091-2) and ranges that swscale converts from.
 _MATRICES = frozenset({0, 1, 2, 4, 5, 6, 7, 9})
 _RANGES = frozenset({0, 1, 2})
+# PyAV converts in several threads since version 17, which for pictures of usual size costs more
+# than the conversion itself.
+_ONE_THREAD: dict[str, Any] = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,13 @@ def upright_rgb(
     matrix = None if frame.colorspace in _MATRICES else Colorspace.ITU601
     levels = None if frame.color_range in _RANGES else ColorRange.MPEG
     picture = reformatter.reformat(
-        frame, width, height, "rgb24", src_colorspace=matrix, src_color_range=levels
+        frame,
+        width,
+        height,
+        "rgb24",
+        src_colorspace=matrix,
+        src_color_range=levels,
+        **_ONE_THREAD,
     )
     rgb = cast(npt.NDArray[np.uint8], picture.to_ndarray())
     orientation = orientation_of(frame)

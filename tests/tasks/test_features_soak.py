@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -21,7 +21,7 @@ import pytest
 
 from hiera_cli.errors import MediaError
 from hiera_cli.video.decode import Limits, probe
-from tests.tasks.conftest import write_clip
+from tests.media import write_blocks
 from tests.video.clips import tiny_clips
 from tests.video.mutation import mutate
 
@@ -67,7 +67,7 @@ def make_files(folder: Path, num_files: int) -> tuple[set[str], set[str]]:
             good.add(name)
         else:
             frames = random.randrange(1, 60)
-            write_clip(folder / name, num_frames=frames, seed=number % 50)
+            write_blocks(folder / name, num_frames=frames, seed=number % 50)
             good.add(name)
     return good, bad
 
@@ -115,7 +115,7 @@ def watch(process: subprocess.Popen[str], random: Random) -> Watch:
 
 def decoders_of(main: psutil.Process) -> Iterator[psutil.Process]:
     for child in main.children():
-        if "hiera_cli.video.isolate" in child.cmdline():
+        if "hiera_cli.video.child" in child.cmdline():
             yield child
 
 
@@ -133,7 +133,7 @@ def draw(seen: Watch, path: str) -> None:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("num_files", [90, pytest.param(2000, marks=pytest.mark.slow)])
 def test_every_file_is_accounted_for_once_and_memory_is_flat(
-    tmp_path: Path, num_files: int, request: pytest.FixtureRequest
+    tmp_path: Path, num_files: int, tell: Callable[[str], None]
 ) -> None:
     good, bad = make_files(tmp_path / "videos", num_files)
     out = tmp_path / "features.parquet"
@@ -142,9 +142,7 @@ def test_every_file_is_accounted_for_once_and_memory_is_flat(
     stdout, stderr = process.communicate()
     if plot := os.environ.get("HIERA_SOAK_PLOT"):
         draw(seen, plot)
-        request.config.pluginmanager.get_plugin("terminalreporter").write_line(
-            report(seen, good, bad)
-        )
+        tell(report(seen, good, bad))
 
     assert process.returncode == 3, stderr
     assert stdout == ""
@@ -163,7 +161,7 @@ def test_every_file_is_accounted_for_once_and_memory_is_flat(
 def report(seen: Watch, good: set[str], bad: set[str]) -> str:
     quarter = len(seen.megabytes) // 4
     return (
-        f"\n{len(good)} good, {len(bad)} bad files in {seen.seconds[-1]:.0f} s, "
+        f"{len(good)} good, {len(bad)} bad files in {seen.seconds[-1]:.0f} s, "
         f"{seen.num_kills} decoders killed; main process in MiB: after a quarter "
         f"{seen.megabytes[quarter]:.0f}, last {seen.megabytes[-1]:.0f}, peak "
         f"{max(seen.megabytes):.0f}, growth {seen.growth_megabytes:+.0f}"

@@ -9,7 +9,7 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -162,7 +162,7 @@ def test_damaged_files_end_in_a_result_or_a_known_failure(
     clips: Sequence[tuple[str, bytes]],
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
-    request: pytest.FixtureRequest,
+    tell: Callable[[str], None],
 ) -> None:
     account = Account()
     capfd.readouterr()
@@ -178,7 +178,6 @@ def test_damaged_files_end_in_a_result_or_a_known_failure(
                 kept = file.path.rename(tmp_path / f"{SEED}-{file.number}-{file.clip}")
                 account.findings.append(f"{kept}: {type(error).__name__}: {str(error)[:300]}")
             account.outcomes[found] += 1
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
-    if MINUTES and terminal is not None:
-        terminal.write_line(f"\n{account}")
+    if MINUTES:
+        tell(str(account))
     assert not account.findings, "\n".join([str(account), *account.findings])
