@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 
 import psutil
@@ -11,6 +10,7 @@ import pytest
 from hiera_cli.errors import MediaError
 from hiera_cli.inputs import InputPath
 from hiera_cli.loader import LoaderOptions, VideoEnd, load_batches
+from hiera_cli.video import isolate
 from hiera_cli.video.isolate import DecodeProcess
 from hiera_cli.video.sampling import make_protocol
 from hiera_cli.zoo import Preprocessing
@@ -97,16 +97,24 @@ def test_leaving_early_ends_threads_and_children(
 def test_a_decoder_that_dies_again_and_again_costs_one_file(
     files: list[InputPath], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decode = DecodeProcess.decode
+    decode, start_child, doomed = DecodeProcess.decode, isolate._start_child, []
+
+    def start() -> object:
+        child = start_child()
+        if doomed:
+            child.kill()
+        return child
 
     def fragile(self: DecodeProcess, path: str, *rest: object, **more: object) -> object:
-        with closing(decode(self, path, *rest, **more)) as events:  # type: ignore[arg-type]
-            for event in events:
-                if path == files[1].path:
-                    for child in psutil.Process().children():
-                        child.kill()
-                yield event
+        if path == files[1].path:
+            self.close()
+            doomed.append(path)
+        try:
+            yield from decode(self, path, *rest, **more)  # type: ignore[arg-type]
+        finally:
+            doomed.clear()
 
+    monkeypatch.setattr(isolate, "_start_child", start)
     monkeypatch.setattr(DecodeProcess, "decode", fragile)
     batches = list(load_batches(files[:4], replace(OPTIONS, isolate=True)))
     outcomes = [outcome(end) for batch in batches for end in batch.ended]
