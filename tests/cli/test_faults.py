@@ -14,7 +14,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from tests.tasks.conftest import TINY_VIDEO, save_tiny, write_clip
+from tests.media import write_blocks
+from tests.models import SMALL_VIDEO, save_tiny
 
 NUM_VIDEOS = 120
 HIERA = [sys.executable, "-m", "hiera_cli"]
@@ -25,7 +26,7 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """So many that no run is over before something happens to it."""
     folder = tmp_path_factory.mktemp("videos")
-    clip = write_clip(folder / "000.mp4", num_frames=20)
+    clip = write_blocks(folder / "000.mp4", num_frames=20)
     for number in range(1, NUM_VIDEOS):
         shutil.copy(clip, folder / f"{number:03d}.mp4")
     return folder
@@ -33,7 +34,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(save_tiny(tmp_path_factory.mktemp("model") / "tiny", TINY_VIDEO))
+    return str(save_tiny(tmp_path_factory.mktemp("model") / "tiny", SMALL_VIDEO))
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:

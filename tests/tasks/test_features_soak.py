@@ -21,7 +21,7 @@ import pytest
 
 from hiera_cli.errors import MediaError
 from hiera_cli.video.decode import Limits, probe
-from tests.tasks.conftest import write_clip
+from tests.media import write_blocks
 from tests.video.clips import tiny_clips
 from tests.video.mutation import mutate
 
@@ -67,7 +67,7 @@ def make_files(folder: Path, num_files: int) -> tuple[set[str], set[str]]:
             good.add(name)
         else:
             frames = random.randrange(1, 60)
-            write_clip(folder / name, num_frames=frames, seed=number % 50)
+            write_blocks(folder / name, num_frames=frames, seed=number % 50)
             good.add(name)
     return good, bad
 

@@ -1,5 +1,6 @@
 """Tiny clips in every container and codec that can be written here, as raw material for damage."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,15 @@ def tiny_clips(folder: Path, *, num_frames: int = 20) -> Iterator[tuple[str, byt
             )
         except (av.error.FFmpegError, ValueError):  # an encoder or muxer that is not built in
             continue
+        finally:
+            _leave_real_time()
         yield path.name, path.read_bytes()
+
+
+def _leave_real_time() -> None:
+    """SVT-AV1 makes the calling thread real-time where it may; children would inherit that."""
+    if hasattr(os, "sched_setscheduler"):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def shared_clips() -> Iterator[tuple[str, bytes]]:
