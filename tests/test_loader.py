@@ -2,9 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import psutil
 import pytest
@@ -12,10 +10,11 @@ import pytest
 from hiera_cli.errors import MediaError
 from hiera_cli.inputs import InputPath
 from hiera_cli.loader import LoaderOptions, VideoEnd, load_batches
+from hiera_cli.video import isolate
 from hiera_cli.video.isolate import DecodeProcess
 from hiera_cli.video.sampling import make_protocol
 from hiera_cli.zoo import Preprocessing
-from tests.media import write_blocks, write_clip
+from tests.media import write_clip
 
 LOOK = Preprocessing(num_frames=4, frame_stride=4, crop_size=32, short_side=37)
 PROTOCOL = make_protocol("balanced", clips=3, crops=1, num_frames=4, frame_stride=4)
@@ -96,23 +95,28 @@ def test_leaving_early_ends_threads_and_children(
 
 
 def test_a_decoder_that_dies_again_and_again_costs_one_file(
-    files: list[InputPath], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    files: list[InputPath], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its frames are too large to have been sent before the child is killed."""
-    large = write_blocks(tmp_path / "large.mp4", num_frames=20, size=480)
-    decode = DecodeProcess.decode
+    decode, start_child, doomed = DecodeProcess.decode, isolate._start_child, []
+
+    def start() -> object:
+        child = start_child()
+        if doomed:
+            child.kill()
+        return child
 
     def fragile(self: DecodeProcess, path: str, *rest: object, **more: object) -> object:
-        with closing(decode(self, path, *rest, **more)) as events:  # type: ignore[arg-type]
-            for event in events:
-                if path == str(large):
-                    for child in psutil.Process().children():
-                        child.kill()
-                yield event
+        if path == files[1].path:
+            self.close()
+            doomed.append(path)
+        try:
+            yield from decode(self, path, *rest, **more)  # type: ignore[arg-type]
+        finally:
+            doomed.clear()
 
+    monkeypatch.setattr(isolate, "_start_child", start)
     monkeypatch.setattr(DecodeProcess, "decode", fragile)
-    inputs = [files[0], InputPath(str(large), large.name), *files[2:4]]
-    batches = list(load_batches(inputs, replace(OPTIONS, isolate=True)))
+    batches = list(load_batches(files[:4], replace(OPTIONS, isolate=True)))
     outcomes = [outcome(end) for batch in batches for end in batch.ended]
     assert outcomes == [10, "corrupt", "not_a_video", 13]
 
