@@ -45,8 +45,8 @@ def _quantise(model: Any, calibration: Sequence[Array]) -> Any:
     """Post-training quantisation of weights and activations with NNCF.
 
     Attention stays in float32: quantised it falls apart into products and a softmax, which cost
-    more than the fused kernel. So does the patch embedding: it is a hundredth of the arithmetic,
-    and its rounding costs three of a hundred top-1 answers.
+    more than the fused kernel. So does the patch embedding, a hundredth of the arithmetic: on 250
+    clips of camera-motion more answers stayed what they were.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
