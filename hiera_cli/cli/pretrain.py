@@ -7,7 +7,7 @@ import typer
 from hiera_cli.cli import training
 from hiera_cli.cli.options import TalkOptions
 from hiera_cli.training.options import ClipOptions, PretrainOptions, RunOptions
-from hiera_cli.training.recipes import PretrainChanges
+from hiera_cli.training.recipe import PretrainChanges
 
 
 def _number(name: str, help: str) -> Any:  # noqa: A002

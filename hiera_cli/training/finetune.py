@@ -19,7 +19,8 @@ from hiera_cli.training.labelled import LabelledVideos, read_labelled
 from hiera_cli.training.loop import train
 from hiera_cli.training.mixing import Mixing
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
-from hiera_cli.training.recipes import FinetuneChanges, FinetuneRecipe, finetune_recipe
+from hiera_cli.training.recipe import FinetuneChanges, FinetuneRecipe
+from hiera_cli.training.recipes import finetune_recipe
 from hiera_cli.training.records import Record
 from hiera_cli.training.run import Run, make_run
 from hiera_cli.training.symmetries import Symmetries

@@ -6,7 +6,7 @@ from collections import defaultdict
 import torch
 from torch import nn
 
-from hiera_cli.training.recipes import Recipe
+from hiera_cli.training.recipe import Recipe
 
 _EMBEDDINGS = ("patch_embed.", "pos_embed", "mask_token")
 

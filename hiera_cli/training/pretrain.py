@@ -18,7 +18,8 @@ from hiera_cli.training.initial import (
 )
 from hiera_cli.training.loop import train
 from hiera_cli.training.options import ClipOptions, PretrainOptions, RunOptions
-from hiera_cli.training.recipes import PretrainChanges, PretrainRecipe, pretrain_recipe
+from hiera_cli.training.recipe import PretrainChanges, PretrainRecipe
+from hiera_cli.training.recipes import pretrain_recipe
 from hiera_cli.training.reconstruction import Reconstruction
 from hiera_cli.training.records import Record
 from hiera_cli.training.run import Run, make_run

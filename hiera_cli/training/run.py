@@ -15,7 +15,7 @@ from hiera_cli.training.distributed import Process
 from hiera_cli.training.optim import lr_at, make_optimizer
 from hiera_cli.training.options import RunOptions
 from hiera_cli.training.order import Order
-from hiera_cli.training.recipes import Recipe
+from hiera_cli.training.recipe import Recipe
 from hiera_cli.training.records import Validation
 from hiera_cli.training.state import Average, TrainingState
 from hiera_cli.training.symmetries import Symmetries

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from hiera_cli.training.finetune import finetune
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
-from hiera_cli.training.recipes import FinetuneChanges
+from hiera_cli.training.recipe import FinetuneChanges
 
 FLAGS = shlex.split(
     "--epochs 2 --warmup-epochs 1 --batch-size 8 --repeats 1 --lr 1e-3 --drop-path 0 "

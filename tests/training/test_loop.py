@@ -15,7 +15,7 @@ from hiera_cli.errors import NoInputError, UsageError
 from hiera_cli.options import Symmetry
 from hiera_cli.training.finetune import finetune
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
-from hiera_cli.training.recipes import FinetuneChanges
+from hiera_cli.training.recipe import FinetuneChanges
 from hiera_cli.training.records import Epoch, Skipped, Started, Step
 from tests.training.media import write_classes
 

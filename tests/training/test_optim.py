@@ -7,7 +7,8 @@ from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.model.mae import MaskedAutoencoder
 from hiera_cli.training.optim import layer_of, lr_at, make_optimizer, parameter_groups, set_lr
-from hiera_cli.training.recipes import FINETUNE, FinetuneChanges
+from hiera_cli.training.recipe import FinetuneChanges
+from hiera_cli.training.recipes import FINETUNE
 from tests.training.media import CONFIG
 
 RECIPE = FINETUNE[True, "base"]

@@ -2,14 +2,8 @@ import pytest
 
 from hiera_cli.errors import UsageError
 from hiera_cli.model.config import HieraConfig
-from hiera_cli.training.recipes import (
-    FINETUNE,
-    PRETRAIN,
-    FinetuneChanges,
-    PretrainChanges,
-    finetune_recipe,
-    pretrain_recipe,
-)
+from hiera_cli.training.recipe import FinetuneChanges, PretrainChanges
+from hiera_cli.training.recipes import FINETUNE, PRETRAIN, finetune_recipe, pretrain_recipe
 from hiera_cli.zoo import find_model
 from tests.training.media import CONFIG
 
