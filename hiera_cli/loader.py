@@ -42,7 +42,6 @@ class LoaderOptions:
         isolate: decode in child processes that can be killed when FFmpeg hangs; None: when there
             is more than one video.
         square_pixels: stretch frames whose pixels are not square.
-        fast_resize: let the decoder shrink frames: faster, not what the protocol says to the bit.
     """
 
     protocol: Protocol
@@ -53,7 +52,6 @@ class LoaderOptions:
     limits: Limits = field(default_factory=Limits)
     isolate: bool | None = None
     square_pixels: bool = False
-    fast_resize: bool = False
 
     @property
     def crop_plan(self) -> CropPlan:
@@ -66,11 +64,6 @@ class LoaderOptions:
             num_crops=self.protocol.num_crops,
             interpolation=wanted.interpolation,
         )
-
-    @property
-    def decoded_short_side(self) -> int | None:
-        """What the decoder shrinks frames to; None: it leaves them as they are."""
-        return self.crop_plan.short_side if self.fast_resize else None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -232,7 +225,6 @@ class _Decoder:
             limits=options.limits,
             threads=options.decode_threads,
             square_pixels=options.square_pixels,
-            short_side=options.decoded_short_side,
         )
         with closing(events):
             for event in events:

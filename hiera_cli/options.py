@@ -45,7 +45,6 @@ class EngineOptions:
         timeout: seconds that decoding one video may take; 0 for no limit.
         isolate: decode in child processes; None decides by the number of videos.
         square_pixels: stretch frames whose pixels are not square.
-        resize: `exact`, as the protocol says, or `fast`: by the decoder, averaged and rounded.
     """
 
     model: str = "hiera_base_16x224"
@@ -67,7 +66,6 @@ class EngineOptions:
     timeout: float = 600.0
     isolate: bool | None = None
     square_pixels: bool = False
-    resize: str = "exact"
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,6 @@ def loader_options(
         limits=Limits(max_pixels=options.max_pixels, timeout_seconds=options.timeout or None),
         isolate=options.isolate,
         square_pixels=options.square_pixels,
-        fast_resize=_is_fast(options.resize),
     )
 
 
@@ -150,12 +149,6 @@ def automatic_workers(preprocessing: Preprocessing, *, on_gpu: bool, cores: int)
 def _view_size(preprocessing: Preprocessing) -> int:
     """Pixels of a view, over all frames."""
     return preprocessing.num_frames * preprocessing.crop_size**2
-
-
-def _is_fast(resize: str) -> bool:
-    if resize not in ("exact", "fast"):
-        raise UsageError(f"--resize is '{resize}'", hint="use exact or fast")
-    return resize == "fast"
 
 
 def _auto(flag: str, value: str, automatic: int) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,14 +111,12 @@ def open_model(
     if official is None:
         source, has_head = local_source(name, own), True
     else:
-        model, wanted = official
-        has_head = wanted.has_head
-        _check_head(has_head, need_head, f"{model.name}.{wanted.name}")
-        path = own or fetch_checkpoint(
-            wanted, offline=offline, cache_dir=cache_dir, progress=progress
-        )
+        has_head = official[1].has_head
+        _check_head(has_head, need_head, f"{official[0].name}.{official[1].name}")
+        fetch = partial(fetch_checkpoint, offline=offline, cache_dir=cache_dir, progress=progress)
         stated = checkpoint is not None or "." in name
-        source = official_source(model, wanted, path, own_weights=own is not None and not stated)
+        path = own or fetch(official[1])
+        source = official_source(*official, path, own_weights=own is not None and not stated)
     has_head = has_head and source.file.has_head
     _check_head(has_head, need_head, str(source.file.path))
     names = read_labels(labels, num_classes=source.config.num_classes) if labels else source.labels

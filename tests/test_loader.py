@@ -119,17 +119,3 @@ def test_a_decoder_that_dies_again_and_again_costs_one_file(
     batches = list(load_batches(files[:4], replace(OPTIONS, isolate=True)))
     outcomes = [outcome(end) for batch in batches for end in batch.ended]
     assert outcomes == [10, "corrupt", "not_a_video", 13]
-
-
-@pytest.mark.parametrize("isolate", [False, True])
-def test_a_fast_resize_is_close_to_the_exact_one_and_not_the_default(
-    files: list[InputPath], isolate: bool
-) -> None:
-    exact = replace(OPTIONS, isolate=isolate)
-    fast = replace(exact, fast_resize=True)
-    assert (exact.decoded_short_side, fast.decoded_short_side) == (None, 37)
-    one, other = (next(iter(load_batches(files, o))).pixels for o in (exact, fast))
-    assert one.shape == other.shape
-    difference = (one - other).abs().mean()
-    assert 0 < difference < 10
-    assert (other == other.round()).all()

@@ -59,7 +59,6 @@ FLAGS: dict[str, Any] = {
     "crops": _flag("--crops", help="Crops of every clip: 1 or 3.", panel=_VIEWS),
     "hop": _flag("--hop", help="Seconds between windows (dense).", panel=_VIEWS),
     "square_pixels": _flag("--square-pixels", help="Undo non-square pixels.", panel=_VIEWS),
-    "resize": _flag("--resize", help="exact, or fast: by the decoder, rounded.", panel=_VIEWS),
     "device": _flag("--device", help="auto, cpu, cuda, cuda:N or mps.", panel=_MACHINE),
     "dtype": _flag("--dtype", help="auto, float32, bfloat16 or float16.", panel=_MACHINE),
     "backend": _flag("--backend", help="torch, compile, onnx, openvino or auto.", panel=_MACHINE),

@@ -177,6 +177,16 @@ def finished_keys(output: Output) -> set[str]:
     return finished.union(*(read_keys(file) for file in output.files))
 
 
+def _choose_rows_per_shard(output: Output, asked: int | None) -> int | None:
+    """The size of a folder's files; None for a single file, which cannot be asked for one."""
+    if output.is_folder:
+        return asked or DEFAULT_ROWS_PER_SHARD
+    if asked is not None:
+        hint = f"--out {output.path.with_suffix('')}/"
+        raise UsageError("--rows-per-shard needs a folder", hint=hint)
+    return None
+
+
 def begin_table(
     output: Output,
     columns: Sequence[Column],
@@ -204,12 +214,7 @@ def begin_table(
     """
     with output_errors(output.path):
         finish_publishing(output)
-        if output.is_folder:
-            rows_per_shard = rows_per_shard or DEFAULT_ROWS_PER_SHARD
-        elif rows_per_shard is not None:
-            raise UsageError(
-                "--rows-per-shard needs a folder", hint=f"--out {output.path.with_suffix('')}/"
-            )
+        rows_per_shard = _choose_rows_per_shard(output, rows_per_shard)
         own = json.loads(json.dumps({**settings, "columns": [str(c) for c in columns]}))
         before = look_before(output, on_existing)
         if before.settings is not None:

@@ -208,7 +208,6 @@ def feature_settings(
         "preprocessing": asdict(loaded.preprocessing),
         "protocol": asdict(engine.loader.protocol),
         "square_pixels": options.square_pixels,
-        "resize": options.resize,
         "layer": features.layer,
         "pool": features.pool,
         "feature_shape": list(shape),

@@ -92,14 +92,7 @@ def read_stages(files: Sequence[InputPath], loader: LoaderOptions) -> tuple[Stag
     for file in files:
         start = time.perf_counter()
         try:
-            events = list(
-                decode_video(
-                    file.path,
-                    loader.protocol,
-                    limits=loader.limits,
-                    short_side=loader.decoded_short_side,
-                )
-            )
+            events = list(decode_video(file.path, loader.protocol, limits=loader.limits))
         except MediaError:
             continue
         middle = time.perf_counter()

@@ -99,7 +99,6 @@ def _same_engine(
     own = replace(
         options,
         square_pixels=made["square_pixels"],
-        resize=made["resize"],
         dtype=made["dtype"] if options.dtype == "auto" else options.dtype,
     )
     engine = open_feature_engine(own, features)

@@ -60,7 +60,6 @@ def _events(request: dict[str, Any]) -> Generator[Event, None, None]:
         limits=limits,
         threads=request["threads"],
         square_pixels=request["square_pixels"],
-        short_side=request["short_side"],
     )
 
 

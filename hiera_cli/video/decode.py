@@ -113,7 +113,6 @@ def decode_video(
     limits: Limits = DEFAULT_LIMITS,
     threads: int = 1,
     square_pixels: bool = False,
-    short_side: int | None = None,
 ) -> Generator[Event, None, None]:
     """The frames that a protocol takes from a video, as a stream of events.
 
@@ -127,14 +126,12 @@ def decode_video(
         limits: what it may cost.
         threads: for decoding; more than one only while the file is in good order.
         square_pixels: stretch pictures whose pixels are not square.
-        short_side: make larger pictures so small while converting them: faster than resizing
-            them afterwards, but averaged by swscale and rounded to bytes.
 
     Raises:
         MediaError: the file cannot be read as video.
     """
     with Reader(path, limits) as reader:
-        job = _Job(reader, reader.scan(), protocol, VideoReformatter(), square_pixels, short_side)
+        job = _Job(reader, reader.scan(), protocol, VideoReformatter(), square_pixels)
         for event in job.events(threads):
             reader.budget.pause()
             yield event
@@ -158,7 +155,6 @@ class _Job:
     protocol: Protocol
     reformatter: VideoReformatter
     square_pixels: bool
-    short_side: int | None
 
     def events(self, threads: int) -> Iterator[Event]:
         """The short cut where it is safe; the long way where it is not, or was not."""
@@ -228,7 +224,7 @@ class _Job:
 
     def _paint(self, frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
         aspect = self.reader.video.stream.sample_aspect_ratio if self.square_pixels else None
-        return upright_rgb(frame, self.reformatter, aspect, self.short_side)
+        return upright_rgb(frame, self.reformatter, aspect)
 
 
 def _sampled(clips: tuple[ClipPlan, ...]) -> list[int]:

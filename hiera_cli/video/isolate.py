@@ -52,7 +52,6 @@ class DecodeProcess:
         limits: Limits,
         threads: int = 1,
         square_pixels: bool = False,
-        short_side: int | None = None,
     ) -> Generator[Event, None, None]:
         """As `decode_video`, in the child.
 
@@ -65,7 +64,6 @@ class DecodeProcess:
             "limits": asdict(limits),
             "threads": threads,
             "square_pixels": square_pixels,
-            "short_side": short_side,
         }
         yield from self._try_twice(request, limits.timeout_seconds)
 

@@ -11,8 +11,6 @@ import numpy.typing as npt
 from av.sidedata.sidedata import Type
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
-from hiera_cli.video.size import resized_size
-
 _MAX_ASPECT = 10  # sample aspect ratios beyond this are taken for damage
 # Colour matrices (ISO/IEC 23091-2) and ranges that swscale converts from.
 _MATRICES = frozenset({0, 1, 2, 4, 5, 6, 7, 9})
@@ -89,29 +87,13 @@ def displayed_size(frame: av.VideoFrame) -> tuple[int, int]:
     return frame.width, frame.height
 
 
-def _painted_size(
-    frame: av.VideoFrame, pixel_aspect: Fraction | None, short_side: int | None
-) -> tuple[int, int]:
-    """Height and width in which the stored picture is converted."""
-    width, height = frame.width, frame.height
-    if pixel_aspect is not None and 1 / _MAX_ASPECT <= pixel_aspect <= _MAX_ASPECT:
-        width = max(1, round(width * pixel_aspect)) if pixel_aspect > 1 else width
-        height = max(1, round(height / pixel_aspect)) if pixel_aspect < 1 else height
-    if short_side is not None and min(height, width) > short_side:
-        return resized_size(height, width, short_side)
-    return height, width
-
-
 def has_known_colours(frame: av.VideoFrame) -> bool:
     """Whether the frame's colour matrix and range are such that swscale converts them."""
     return frame.colorspace in _MATRICES and frame.color_range in _RANGES
 
 
 def upright_rgb(
-    frame: av.VideoFrame,
-    reformatter: VideoReformatter,
-    pixel_aspect: Fraction | None = None,
-    short_side: int | None = None,
+    frame: av.VideoFrame, reformatter: VideoReformatter, pixel_aspect: Fraction | None = None
 ) -> npt.NDArray[np.uint8]:
     """The picture as contiguous (H, W, 3) uint8 RGB, rotation and mirrors applied.
 
@@ -121,9 +103,11 @@ def upright_rgb(
         frame: as decoded.
         reformatter: kept from frame to frame, since setting one up costs more than using it.
         pixel_aspect: width over height of a stored pixel; pixels are made square with it.
-        short_side: larger pictures are made so small while they are converted.
     """
-    height, width = _painted_size(frame, pixel_aspect, short_side)
+    width, height = frame.width, frame.height
+    if pixel_aspect is not None and 1 / _MAX_ASPECT <= pixel_aspect <= _MAX_ASPECT:
+        width = max(1, round(width * pixel_aspect)) if pixel_aspect > 1 else width
+        height = max(1, round(height / pixel_aspect)) if pixel_aspect < 1 else height
     matrix = None if frame.colorspace in _MATRICES else Colorspace.ITU601
     levels = None if frame.color_range in _RANGES else ColorRange.MPEG
     picture = reformatter.reformat(

@@ -78,22 +78,3 @@ def test_tagged_matrix_and_range_are_honoured(name: str) -> None:
     height, width = rgb.shape[0] // 3, rgb.shape[1] // 4
     centers = rgb[height // 2 :: height, width // 2 :: width][:2, :4]
     assert np.abs(centers - PATCHES).max() <= 8  # lossy codecs; a wrong matrix is off by 20 to 50
-
-
-@pytest.mark.parametrize(
-    ("size", "short_side", "expected"),
-    [
-        ((64, 48), 24, (24, 32)),
-        ((48, 64), 24, (32, 24)),
-        ((64, 48), 48, (48, 64)),
-        ((64, 48), 96, (48, 64)),
-    ],
-)
-def test_larger_pictures_are_shrunk_while_they_are_converted(size, short_side, expected) -> None:
-    columns = np.linspace(0, 255, size[0]).astype(np.uint8)
-    ramp = np.broadcast_to(columns[None, :, None], (size[1], size[0], 3))
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(ramp), "rgb24")
-    rgb = upright_rgb(frame, VideoReformatter(), short_side=short_side)
-    assert rgb.shape == (*expected, 3)
-    again = np.linspace(0, 255, expected[1])
-    assert np.abs(rgb - again[None, :, None]).max() < 6
