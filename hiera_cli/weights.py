@@ -106,8 +106,6 @@ def open_model(
     name = str(name_or_path)
     own = Path(weights) if weights is not None else None
     official = find_checkpoint(name, checkpoint)
-    if official is None and checkpoint is not None:
-        raise UsageError(f"checkpoint {checkpoint!r} asked for, but {name!r} is not in the zoo")
     if official is None:
         source, has_head = local_source(name, own), True
     else:

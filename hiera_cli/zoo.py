@@ -243,10 +243,13 @@ def find_checkpoint(name: str, checkpoint: str | None = None) -> tuple[ZooModel,
         checkpoint: overrules the default; must agree with a checkpoint in `name`.
 
     Raises:
-        UsageError: the architecture exists, the checkpoint does not.
+        UsageError: the architecture exists, the checkpoint does not; or a checkpoint of a model
+            that is not official.
     """
     base, _, suffix = name.removeprefix("facebook/").partition(".")
     model = find_model(base)
+    if model is None and checkpoint is not None:
+        raise UsageError(f"checkpoint {checkpoint!r} asked for, but {name!r} is not in the zoo")
     if model is None:
         return None
     if checkpoint and suffix and checkpoint != suffix:
