@@ -33,7 +33,7 @@ def draw_movers(rng: Rng, props: Props, times: Curve) -> list[Layer]:
     if rng.random() < 0.15:
         movers.append(_stream(rng, props, times))
     movers += [_thing(rng, props, times) for _ in range(int(rng.choice(NUM_THINGS)))]
-    if rng.random() < 0.5:
+    if rng.random() < 0.6:
         movers += _figure(rng, props, times)
     return movers
 
@@ -62,11 +62,11 @@ def _thing(rng: Rng, props: Props, times: Curve) -> Layer:
 
 def _figure(rng: Rng, props: Props, times: Curve) -> list[Layer]:
     """A body at an edge of the picture, with up to three limbs that swing."""
-    size = rng.uniform(0.6, 1.4)
+    size = rng.uniform(0.6, 1.6)
     edge = np.array(EDGES[rng.integers(len(EDGES))])
     place = edge * rng.uniform(0.25, 0.75) + rng.uniform(-0.35, 0.35, 2) * (edge == 0)
-    sway = float(np.exp(rng.uniform(np.log(0.005), np.log(0.12))))
-    drift = rng.normal(0, 0.15, 2) if rng.random() < 0.4 else np.zeros(2)
+    sway = float(np.exp(rng.uniform(np.log(0.005), np.log(0.16))))
+    drift = rng.normal(0, 0.35, 2) if rng.random() < 0.5 else np.zeros(2)
     position = place + sway * _wander(rng, times, fastest=float(rng.uniform(0.8, 4)))
     position = position + drift * (draw_progress(rng, times)[:, None] - 0.5)
     nearness = float(rng.uniform(0, 0.3))
