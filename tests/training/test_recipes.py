@@ -4,6 +4,7 @@ from hiera_cli.errors import UsageError
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.training.recipe import FinetuneChanges, PretrainChanges
 from hiera_cli.training.recipes import FINETUNE, PRETRAIN, finetune_recipe, pretrain_recipe
+from hiera_cli.weights import open_model
 from hiera_cli.zoo import find_model
 from tests.training.media import CONFIG
 
@@ -53,6 +54,14 @@ def test_pretraining_follows_the_paper(
     assert (recipe.repeats, recipe.batch_size) == (repeats, batch_size)
     assert recipe.betas == (0.9, 0.95)
     assert recipe.lr == 8e-4
+
+
+def test_the_bundled_network_has_rows_of_its_own() -> None:
+    config = open_model("camera-motion").model.config
+    assert finetune_recipe(config) is FINETUNE[True, "motion"]
+    recipe = pretrain_recipe(config)
+    assert recipe is PRETRAIN[True, "motion"]
+    assert (recipe.mask_ratio, recipe.decoder_width, recipe.batch_size) == (0.75, 128, 64)
 
 
 def test_other_shapes_get_the_base_row() -> None:
