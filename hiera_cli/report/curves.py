@@ -9,7 +9,7 @@ from typing import Any
 def draw_curves(metrics: Path, picture: Path) -> bool:
     """Draw a run's metrics.jsonl as PNG; False without matplotlib (the `report` extra).
 
-    Steps give the loss and the learning rate, epochs the validation.
+    Steps give the loss and the learning rate, epochs the validation if there was one.
     """
     if find_spec("matplotlib") is None:
         return False
@@ -18,12 +18,14 @@ def draw_curves(metrics: Path, picture: Path) -> bool:
     lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
     steps = [line for line in lines if line["event"] == "step" and line["loss"] is not None]
     epochs = [line for line in lines if line["event"] == "epoch" and line["validation"]]
-    figure = Figure(figsize=(10, 3), layout="constrained")
-    panels: Any = figure.subplots(1, 3)
+    num_panels = 3 if epochs else 2
+    figure = Figure(figsize=(3.4 * num_panels, 3), layout="constrained")
+    panels: Any = figure.subplots(1, num_panels)
     _draw_loss(panels[0], steps, epochs)
-    _draw_accuracy(panels[1], epochs)
-    panels[2].plot([s["step"] for s in steps], [s["lr"] for s in steps])
-    panels[2].set(title="learning rate", xlabel="step")
+    panels[1].plot([s["step"] for s in steps], [s["lr"] for s in steps])
+    panels[1].set(title="learning rate", xlabel="step")
+    if epochs:
+        _draw_accuracy(panels[2], epochs)
     temporary = picture.with_suffix(".tmp")
     figure.savefig(temporary, format="png", dpi=120)
     temporary.replace(picture)
@@ -45,9 +47,7 @@ def _draw_loss(panel: Any, steps: list[Any], epochs: list[Any]) -> None:
 
 def _draw_accuracy(panel: Any, epochs: list[Any]) -> None:
     for name, label in (("top1", "top-1"), ("top5", "top-5")):
-        if epochs:
-            values = [100 * e["validation"][name] for e in epochs]
-            panel.plot([e["step"] for e in epochs], values, marker=".", label=label)
-    if epochs:
-        panel.legend()
+        values = [100 * e["validation"][name] for e in epochs]
+        panel.plot([e["step"] for e in epochs], values, marker=".", label=label)
+    panel.legend()
     panel.set(title="validation accuracy, %", xlabel="step", ylim=(0, 101))

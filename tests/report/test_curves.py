@@ -1,18 +1,25 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from hiera_cli.report.curves import draw_curves
-from hiera_cli.training.records import Epoch, MetricsLog, Step
+from hiera_cli.training.records import Epoch, MetricsLog, Step, Validation
 
 
-def test_curves_of_a_run_without_validation(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("validation", "num_panels"), [(None, 2), (Validation(0.9, 0.5, 1.0, 8, 0), 3)]
+)
+def test_a_panel_for_everything_that_was_measured(
+    tmp_path: Path, validation: Validation | None, num_panels: int
+) -> None:
     log = MetricsLog(tmp_path / "metrics.jsonl")
     for step in range(1, 4):
         log.append(Step(step, step / 3, 1.0 / step, 0.1, 0.5, 4, 0, 0.1))
-    log.append(Epoch(1, 3, 0.6, None, is_best=True, seconds=1.0))
+    log.append(Epoch(1, 3, 0.6, validation, is_best=True, seconds=1.0))
     assert draw_curves(tmp_path / "metrics.jsonl", tmp_path / "curves.png")
-    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    with Image.open(tmp_path / "curves.png") as picture:
+        assert picture.size == (408 * num_panels, 360)
     assert not (tmp_path / "curves.tmp").exists()
 
 
