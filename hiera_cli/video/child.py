@@ -3,7 +3,9 @@
 It imports PyAV and NumPy only.
 
     request   one line of JSON on the child's stdin
-    answer    messages on its stdout: length of the header (4 bytes), header (JSON), payload
+    answer    messages on its stdout: length of the header (4 bytes), header (JSON), payload;
+              or the header says at which `offset` of the shared memory the payload lies
+    copied    an empty line on its stdin for each payload there, once it has been copied
 """
 
 import ctypes
@@ -18,21 +20,45 @@ from typing import IO, Any
 from hiera_cli.errors import MediaError
 from hiera_cli.video.decode import Finished, Limits, decode_video, probe
 from hiera_cli.video.sampling import Protocol
+from hiera_cli.video.shared import FrameSink
 from hiera_cli.video.wire import Event, pack_event
 
 CHILD_MEMORY_BYTES = 8 << 30
 
 
-def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer requests until there are no more."""
+class _Answers:
+    """What is sent to the parent: small things through the pipe, frames through shared memory."""
+
+    def __init__(self, pipe: IO[bytes], frames: FrameSink | None) -> None:
+        self._pipe = pipe
+        self._frames = frames
+
+    def begin(self) -> None:
+        """The parent has taken all answers to earlier requests."""
+        if self._frames is not None:
+            self._frames.forget()
+
+    def send(self, header: dict[str, Any], payload: list[memoryview]) -> None:
+        """Send one message."""
+        header = {**header, "num_bytes": sum(part.nbytes for part in payload)}
+        if "frame" in header and self._frames is not None:
+            offset = self._frames.place(payload[0])
+            if offset is not None:
+                header, payload = {**header, "offset": offset}, []
+        text = json.dumps(header).encode()
+        self._pipe.write(len(text).to_bytes(4, "little") + text)
+        for part in payload:
+            self._pipe.write(part)
+        self._pipe.flush()
+
+
+def _serve(requests: IO[bytes], answers: _Answers) -> None:
+    """Answer requests until there are no more; lines that nobody waited for are left over."""
     for line in iter(requests.readline, b""):
-        for header, payload in _answers(json.loads(line)):
-            num_bytes = sum(part.nbytes for part in payload)
-            text = json.dumps({**header, "num_bytes": num_bytes}).encode()
-            answers.write(len(text).to_bytes(4, "little") + text)
-            for part in payload:
-                answers.write(part)
-            answers.flush()
+        if line.strip():
+            answers.begin()
+            for header, payload in _answers(json.loads(line)):
+                answers.send(header, payload)
 
 
 def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[memoryview]]]:
@@ -79,12 +105,19 @@ def _confine(parent: int) -> None:
 
 
 def main() -> None:
-    """Run as the child: requests on stdin, answers on stdout."""
-    answers = os.fdopen(os.dup(1), "wb")
+    """Run as the child of process `argv[1]`, with the shared memory `argv[2]` if there is one."""
+    pipe, requests = os.fdopen(os.dup(1), "wb"), sys.stdin.buffer
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing else may reach the answers
     _confine(int(sys.argv[1]))
+    shared = [int(descriptor) for descriptor in sys.argv[2:]]
+
+    def wait_for_copy() -> None:
+        if not requests.readline():
+            raise BrokenPipeError
+
+    frames = FrameSink(shared[0], wait_for_copy) if shared else None
     with suppress(BrokenPipeError, KeyboardInterrupt):
-        _serve(sys.stdin.buffer, answers)
+        _serve(requests, _Answers(pipe, frames))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hiera_cli.errors import MediaError
-from hiera_cli.video import isolate
+from hiera_cli.video import worker
 from hiera_cli.video.decode import Finished, Frame, Limits, Planned, decode_video
 from hiera_cli.video.decode import probe as probe_file
 from hiera_cli.video.isolate import DecodeProcess
@@ -65,9 +65,8 @@ def test_one_child_serves_many_videos_and_probes(clip: Path, process: DecodeProc
 
 
 def test_a_child_killed_from_outside_is_replaced_and_nothing_is_lost(
-    clip: Path, process: DecodeProcess, monkeypatch: pytest.MonkeyPatch
+    clip: Path, process: DecodeProcess
 ) -> None:
-    monkeypatch.setattr(isolate, "PIPE_BYTES", 4096)  # it is not done before it is killed
     expected = list(decode_video(str(clip), DENSE))
     events = process.decode(str(clip), DENSE, limits=Limits())
     seen = [next(events), next(events)]
@@ -79,29 +78,53 @@ def test_a_child_killed_from_outside_is_replaced_and_nothing_is_lost(
     assert frames((seen + rest)[again:]) == frames(expected)
 
 
-def test_a_file_that_kills_the_child_twice_is_corrupt(
-    clip: Path, process: DecodeProcess, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("death", "kind", "message"),
+    [
+        (signal.SIGKILL, "internal", "its decoder was killed from outside (SIGKILL), by somebody "
+         "or for lack of memory; the file may be good"),
+        (signal.SIGTERM, "internal", "its decoder was killed from outside (SIGTERM)"),
+        (signal.SIGSEGV, "corrupt", "the decoder crashed on this file (SIGSEGV)"),
+        (signal.SIGABRT, "corrupt", "the decoder crashed on this file (SIGABRT)"),
+    ],
+)  # fmt: skip
+def test_a_child_that_dies_twice_is_told_by_how_it_died(
+    clip: Path,
+    process: DecodeProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    death: signal.Signals,
+    kind: str,
+    message: str,
 ) -> None:
-    start = isolate._start_child
-    started = []
+    start, started = worker._start, []
 
-    def start_doomed() -> object:
-        child = start()
+    def start_doomed(shared: int | None) -> object:
+        child = start(shared)
         started.append(child.pid)
-        os.kill(child.pid, signal.SIGKILL)
+        os.kill(child.pid, death)
         return child
 
-    monkeypatch.setattr(isolate, "_start_child", start_doomed)
+    monkeypatch.setattr(worker, "_start", start_doomed)
     with pytest.raises(MediaError) as error:
         list(process.decode(str(clip), FAST, limits=Limits()))
-    assert error.value.kind == "corrupt"
+    assert (error.value.kind, error.value.message[: len(message)]) == (kind, message)
     assert len(started) == 2
+    assert process.pid is None
+
+
+def test_a_system_that_starts_no_child(
+    clip: Path, process: DecodeProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    with pytest.raises(MediaError, match=r"no decoder can be started: .*No such file") as error:
+        process.probe(str(clip), count=True, limits=Limits())
+    assert error.value.kind == "internal"
 
 
 def test_a_stuck_child_is_killed_at_the_time_limit(
     clip: Path, process: DecodeProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(isolate, "GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(worker, "GRACE_SECONDS", 0.0)
     list(process.decode(str(clip), FAST, limits=Limits()))  # the child is up
     pid = process.pid
     assert pid is not None
@@ -118,7 +141,7 @@ def test_a_stuck_child_is_killed_at_the_time_limit(
 def test_a_slow_consumer_is_not_taken_for_a_stuck_child(
     clip: Path, process: DecodeProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(isolate, "GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(worker, "GRACE_SECONDS", 0.0)
     list(process.decode(str(clip), FAST, limits=Limits()))
     events = process.decode(str(clip), DENSE, limits=Limits(timeout_seconds=10.0))
     first = next(events)
