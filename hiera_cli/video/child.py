@@ -11,6 +11,7 @@ It imports PyAV and NumPy only.
 import ctypes
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import Generator, Iterator
@@ -23,7 +24,11 @@ from hiera_cli.video.sampling import Protocol
 from hiera_cli.video.shared import FrameSink
 from hiera_cli.video.wire import Event, pack_event
 
-CHILD_MEMORY_BYTES = 8 << 30
+# Address space: what Python and FFmpeg take, and 32 pictures of six bytes a pixel, more than any
+# codec keeps. It is also what holds FFmpeg where it decodes a picture before anybody can tell it
+# how large one may be: while it finds out what streams an FLV file has.
+_OWN_BYTES = 3 << 29
+_BYTES_PER_PIXEL = 32 * 6
 
 
 class _Answers:
@@ -77,6 +82,7 @@ def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[mem
 def _events(request: dict[str, Any]) -> Generator[Event, None, None]:
     path = os.fsdecode(bytes.fromhex(request["path"]))
     limits = Limits(**request["limits"])
+    _limit_memory(limits.max_pixels)
     if "count" in request:
         yield Finished(probe(path, count=request["count"], limits=limits), ())
         return
@@ -89,15 +95,22 @@ def _events(request: dict[str, Any]) -> Generator[Event, None, None]:
     )
 
 
-def _confine(parent: int) -> None:
-    """Bound what this process can do: memory, no files written, gone when its parent is."""
-    import resource
+def memory_limit(max_pixels: int) -> int:
+    """Bytes of address space for decoding pictures of so many pixels."""
+    return _OWN_BYTES + _BYTES_PER_PIXEL * max_pixels
 
+
+def _limit_memory(max_pixels: int) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = memory_limit(max_pixels)
+    if hard == resource.RLIM_INFINITY or hard > limit:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
+def _confine(parent: int) -> None:
+    """Bound what this process can do: no files written, no dump of it, gone when its parent is."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    if hard == resource.RLIM_INFINITY or hard > CHILD_MEMORY_BYTES:
-        resource.setrlimit(resource.RLIMIT_AS, (CHILD_MEMORY_BYTES, hard))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     if os.getppid() != parent:
