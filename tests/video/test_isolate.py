@@ -5,6 +5,7 @@ import math
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -221,6 +222,25 @@ def test_a_slow_consumer_is_not_taken_for_a_stuck_child(
     threading.Event().wait(0.5)
     assert isinstance(first, Planned)
     assert isinstance(list(events)[-1], Finished)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+def test_children_that_are_killed_leave_no_memory_and_no_descriptors(
+    clip: Path, process: DecodeProcess
+) -> None:
+    def held() -> tuple[int, int]:
+        maps = Path("/proc/self/maps").read_text()
+        return len(os.listdir("/proc/self/fd")), maps.count("memfd:frames")
+
+    before = held()
+    for _ in range(3):
+        events = process.decode(str(clip), DENSE, limits=Limits())
+        next(events)
+        assert held() > before
+        os.kill(process.pid or 0, signal.SIGKILL)
+        list(events)
+        process.close()
+        assert held() == before
 
 
 def test_leaving_early_ends_the_child(clip: Path, process: DecodeProcess) -> None:
