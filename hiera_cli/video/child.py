@@ -31,8 +31,8 @@ _OWN_BYTES = 3 << 29
 _BYTES_PER_PIXEL = 32 * 6
 
 
-class _Answers:
-    """What is sent to the parent: small things through the pipe, frames through shared memory."""
+class _Sender:
+    """Sends answers: small things through the pipe, frames through shared memory."""
 
     def __init__(self, pipe: IO[bytes], frames: FrameSink | None) -> None:
         self._pipe = pipe
@@ -57,13 +57,13 @@ class _Answers:
         self._pipe.flush()
 
 
-def _serve(requests: IO[bytes], answers: _Answers) -> None:
+def _serve(requests: IO[bytes], sender: _Sender) -> None:
     """Answer requests until there are no more; lines that nobody waited for are left over."""
     for line in iter(requests.readline, b""):
         if line.strip():
-            answers.begin()
+            sender.begin()
             for header, payload in _answers(json.loads(line)):
-                answers.send(header, payload)
+                sender.send(header, payload)
 
 
 def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[memoryview]]]:
@@ -130,7 +130,7 @@ def main() -> None:
 
     frames = FrameSink(shared[0], wait_for_copy) if shared else None
     with suppress(BrokenPipeError, KeyboardInterrupt):
-        _serve(requests, _Answers(pipe, frames))
+        _serve(requests, _Sender(pipe, frames))
 
 
 if __name__ == "__main__":

@@ -169,7 +169,12 @@ def _bounded(size: Any, limit: int) -> int:
 
 
 def _start(shared: int | None) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+        "OMP_NUM_THREADS": "1",  # it computes nothing, and threads take address space
+        "OPENBLAS_NUM_THREADS": "1",
+    }
     inherited = [] if shared is None else [shared]
     process = subprocess.Popen(
         [sys.executable, "-m", "hiera_cli.video.child", str(os.getpid()), *map(str, inherited)],

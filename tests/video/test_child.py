@@ -45,6 +45,15 @@ def test_it_writes_no_files_and_has_memory_for_the_pictures_that_are_allowed(cli
     assert memory_limit(Limits().max_pixels) < 9 << 30
 
 
+def test_it_has_one_thread(clip: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One for each core of a large machine would take all the address space it has."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
+    with closing(DecodeProcess()) as process:
+        process.probe(clip, count=True, limits=Limits())
+        assert "Threads:\t1\n" in Path(f"/proc/{process.pid}/status").read_text()
+
+
 def test_it_ends_with_its_parent(clip: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", PARENT, clip], stdout=subprocess.PIPE, text=True
