@@ -67,7 +67,8 @@ def open_video(path: str, *, max_pixels: int, timeout_seconds: float | None) -> 
 
     Args:
         path: a local file name, never a URL.
-        max_pixels: larger pictures are refused by the decoder before it allocates them.
+        max_pixels: larger pictures are refused by the decoder before it allocates them (in FLV,
+            whose streams FFmpeg finds by decoding without options, after one was allocated).
         timeout_seconds: for opening, and for each read.
 
     Raises:
