@@ -10,7 +10,7 @@ import pytest
 from hiera_cli.errors import MediaError
 from hiera_cli.inputs import InputPath
 from hiera_cli.loader import LoaderOptions, VideoEnd, load_batches
-from hiera_cli.video import isolate
+from hiera_cli.video import worker
 from hiera_cli.video.isolate import DecodeProcess
 from hiera_cli.video.sampling import make_protocol
 from hiera_cli.zoo import Preprocessing
@@ -97,10 +97,10 @@ def test_leaving_early_ends_threads_and_children(
 def test_a_decoder_that_dies_again_and_again_costs_one_file(
     files: list[InputPath], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decode, start_child, doomed = DecodeProcess.decode, isolate._start_child, []
+    decode, start_child, doomed = DecodeProcess.decode, worker._start, []
 
-    def start() -> object:
-        child = start_child()
+    def start(shared: int | None) -> object:
+        child = start_child(shared)
         if doomed:
             child.kill()
         return child
@@ -114,8 +114,8 @@ def test_a_decoder_that_dies_again_and_again_costs_one_file(
         finally:
             doomed.clear()
 
-    monkeypatch.setattr(isolate, "_start_child", start)
+    monkeypatch.setattr(worker, "_start", start)
     monkeypatch.setattr(DecodeProcess, "decode", fragile)
     batches = list(load_batches(files[:4], replace(OPTIONS, isolate=True)))
     outcomes = [outcome(end) for batch in batches for end in batch.ended]
-    assert outcomes == [10, "corrupt", "not_a_video", 13]
+    assert outcomes == [10, "internal", "not_a_video", 13]

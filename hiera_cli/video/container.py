@@ -70,7 +70,8 @@ def open_video(
 
     Args:
         path: a local file name, never a URL.
-        max_pixels: larger pictures are refused by the decoder before it allocates them.
+        max_pixels: larger pictures are refused by the decoder before it allocates them (in FLV,
+            whose streams FFmpeg finds by decoding without options, after one was allocated).
         timeout_seconds: for opening, and for each read.
         hardware: FFmpeg's device type to decode with, as far as it works.
 

@@ -14,7 +14,7 @@ from hiera_cli.video.avlog import caught_messages, num_stray_messages
 from hiera_cli.video.container import FOREIGN_ERRORS, OpenVideo, too_large
 from hiera_cli.video.packets import PacketScan, VideoPacket, plan_runs
 
-_SIZE_REFUSED = re.compile(r"picture size \S+ (is invalid|exceeds)", re.IGNORECASE)
+_SIZE_REFUSED = re.compile(r"picture size (\S+) (is invalid|exceeds)", re.IGNORECASE)
 # Codecs in which a frame that is not a reference can be left out without a trace in the others.
 # (Not HEVC: there "not a reference" holds within one temporal layer only.)
 _DROPPABLE = frozenset({"h264", "mpeg4", "mpeg2video", "mpeg1video"})
@@ -127,12 +127,16 @@ class Decoder:
         """Whether a decoding thread of this process complained meanwhile, perhaps of this file."""
         return num_stray_messages() > self._num_stray
 
-    def _refuse_size(self, texts: Iterable[str]) -> None:
-        refused = [text for text in texts if _SIZE_REFUSED.search(text)]
-        if refused and not self.num_frames:
+    def _refuse_size(self, texts: Sequence[str]) -> None:
+        """Raise if a size is refused; FFmpeg may have told it at opening, and now say 0x0."""
+        if self.num_frames or not any(map(_SIZE_REFUSED.search, texts)):
+            return
+        found = map(_SIZE_REFUSED.search, [*self.video.damage, *texts])
+        told = [match.string for match in found if match and match[1] != "0x0"]
+        if told:
             raise MediaError(
                 "too_large",
-                f"its picture is too large: {refused[0]}",
+                f"its picture is too large: {told[0]}",
                 hint="raise --max-pixels if you trust this file",
             )
 

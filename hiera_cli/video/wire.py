@@ -1,15 +1,18 @@
 """Decode events as bytes: a JSON header and raw arrays, for a process boundary.
 
-No pickles: whatever a child process sends, reading it runs no code.
+No pickles: whatever a child process sends, reading it runs no code. What does not mean an event
+raises ValueError, TypeError, KeyError or whatever else it comes to.
 """
 
+import math
 import os
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from hiera_cli.errors import FailureKind, MediaError
 from hiera_cli.video.decode import Finished, Frame, Planned, VideoInfo
 from hiera_cli.video.sampling import ClipPlan, Timeline
 
@@ -51,16 +54,15 @@ def pack_event(event: Event) -> tuple[dict[str, Any], list[memoryview]]:
 def read_event(header: dict[str, Any], payload: bytearray) -> Event:
     """The event that `pack_event` packed."""
     if "frame" in header:
-        rgb = np.frombuffer(payload, np.uint8).reshape(header["shape"])
-        return Frame(frame_index=header["frame"], rgb=rgb)
+        height, width = header["shape"][:2]
+        rgb = np.frombuffer(payload, np.uint8).reshape(height, width, 3)
+        return Frame(frame_index=_number(header["frame"]), rgb=rgb)
     arrays = _read_arrays(header["shapes"], payload)
-    facts: dict[str, Any] = {
-        k: tuple(v) if isinstance(v, list) else v for k, v in header["info"].items()
-    }
+    facts = _checked(VideoInfo, header["info"])
     info = VideoInfo(
         path=os.fsdecode(bytes.fromhex(header["path"])),
-        timeline=Timeline(times_seconds=arrays["times"], **header["timeline"]),
-        **facts,
+        timeline=Timeline(times_seconds=arrays["times"], **_checked(Timeline, header["timeline"])),
+        **{**facts, "warnings": tuple(str(warning) for warning in facts["warnings"])},
     )
     clips = tuple(
         ClipPlan(
@@ -75,6 +77,31 @@ def read_event(header: dict[str, Any], payload: bytearray) -> Event:
         )
     )
     return Finished(info=info, clips=clips) if header["finished"] else Planned(info, clips)
+
+
+def read_error(header: dict[str, Any]) -> MediaError:
+    """Why the file cannot be read, as the child states it."""
+    if header["error"] not in get_args(FailureKind):
+        raise ValueError(f"no such kind: {header['error']}")
+    return MediaError(header["error"], str(header["message"]))
+
+
+def _number(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError(f"not a whole number: {value}")
+    return value
+
+
+def _checked(record: type[VideoInfo] | type[Timeline], stated: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a record as the child states them, if each is of its type and finite."""
+    types = {field.name: field.type for field in fields(record)}
+    for name, value in stated.items():
+        kinds = (float, int) if types[name] is float else types[name]
+        if isinstance(types[name], type) and not isinstance(value, kinds):  # type: ignore[arg-type]
+            raise TypeError(f"{name} is {value}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name} is {value}")
+    return stated
 
 
 def _read_arrays(shapes: dict[str, list[int]], payload: bytearray) -> dict[str, npt.NDArray[Any]]:

@@ -27,7 +27,6 @@ from tests.video.mutation import mutate
 
 SAMPLE_SECONDS = 0.2
 MEAN_SECONDS_TO_KILL = 0.5
-MIN_SECONDS_TO_KILL = 1.0  # so that no file meets two kills in a row
 MAX_GROWTH_MEGABYTES = 30.0
 
 
@@ -95,7 +94,7 @@ def extract(folder: Path, out: Path, model: str) -> subprocess.Popen[str]:
 def watch(process: subprocess.Popen[str], random: Random) -> Watch:
     """Sample its memory and kill its decoders until it ends."""
     seen, main, began = Watch(), psutil.Process(process.pid), time.monotonic()
-    next_kill = MIN_SECONDS_TO_KILL
+    working_seconds, next_kill = 1.5 * seconds_to_start(), 0.0
     while process.poll() is None:
         time.sleep(SAMPLE_SECONDS)
         elapsed = time.monotonic() - began
@@ -103,19 +102,31 @@ def watch(process: subprocess.Popen[str], random: Random) -> Watch:
             if resident := main.memory_info().rss:  # none in its last moment
                 seen.megabytes.append(resident / 2**20)
                 seen.seconds.append(elapsed)
-            if elapsed >= next_kill and (decoders := list(decoders_of(main))):
+            if elapsed >= next_kill and (decoders := list(decoders_of(main, working_seconds))):
                 random.choice(decoders).kill()
                 seen.num_kills += 1
-                pause = random.expovariate(1 / MEAN_SECONDS_TO_KILL)
-                next_kill = elapsed + MIN_SECONDS_TO_KILL + pause
+                next_kill = elapsed + random.expovariate(1 / MEAN_SECONDS_TO_KILL)
         except psutil.NoSuchProcess:
             continue
     return seen
 
 
-def decoders_of(main: psutil.Process) -> Iterator[psutil.Process]:
+def seconds_to_start() -> float:
+    """CPU time of a decoder that is asked for nothing."""
+    command = [sys.executable, "-m", "hiera_cli.video.child", str(os.getpid())]
+    with psutil.Popen(command, stdin=subprocess.PIPE) as decoder:
+        before = psutil.Process().cpu_times()
+        decoder.communicate(b"")
+        after = psutil.Process().cpu_times()
+    return sum(after[2:4]) - sum(before[2:4])  # of children that ended, user and system
+
+
+def decoders_of(main: psutil.Process, working_seconds: float) -> Iterator[psutil.Process]:
+    """Those that have worked for so long, so that no file meets two kills in a row."""
     for child in main.children():
-        if "hiera_cli.video.child" in child.cmdline():
+        if "hiera_cli.video.child" in child.cmdline() and sum(child.cpu_times()[:2]) > (
+            working_seconds
+        ):
             yield child
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hiera_cli.video.child import CHILD_MEMORY_BYTES
+from hiera_cli.video.child import memory_limit
 from hiera_cli.video.decode import Limits
 from hiera_cli.video.isolate import DecodeProcess
 from tests.media import write_clip
@@ -33,15 +33,25 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", 20))
 
 
-def test_it_has_little_memory_and_writes_no_files(clip: str) -> None:
+def test_it_writes_no_files_and_has_memory_for_the_pictures_that_are_allowed(clip: str) -> None:
+    with closing(DecodeProcess()) as process:
+        for max_pixels in (10**6, 10**7, 2 * 10**4):
+            process.probe(clip, count=True, limits=Limits(max_pixels=max_pixels))
+            table = Path(f"/proc/{process.pid}/limits").read_text()
+            names = ("file size", "address space")
+            soft = {name: re.search(rf"Max {name} +(\S+)", table) for name in names}
+            found = {name: match.group(1) for name, match in soft.items() if match}
+            assert found == {"file size": "0", "address space": str(memory_limit(max_pixels))}
+    assert memory_limit(Limits().max_pixels) < 9 << 30
+
+
+def test_it_has_one_thread(clip: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One for each core of a large machine would take all the address space it has."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
     with closing(DecodeProcess()) as process:
         process.probe(clip, count=True, limits=Limits())
-        table = Path(f"/proc/{process.pid}/limits").read_text()
-    names = ("file size", "address space")
-    soft = {name: re.search(rf"Max {name} +(\S+)", table) for name in names}
-    found = {name: match.group(1) for name, match in soft.items() if match}
-    assert found["file size"] == "0"
-    assert int(found["address space"]) <= CHILD_MEMORY_BYTES
+        assert "Threads:\t1\n" in Path(f"/proc/{process.pid}/status").read_text()
 
 
 def test_it_ends_with_its_parent(clip: str) -> None:

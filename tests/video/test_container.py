@@ -14,15 +14,7 @@ from hiera_cli.errors import MediaError
 from hiera_cli.video.decode import decode_video, probe
 from hiera_cli.video.sampling import PROTOCOLS
 from tests.media import write_clip
-
-NAMES = [
-    "é 中.mp4".encode(), b"-dash.mp4", b" lead and trail ", "\N{CLAPPER BOARD}.mp4".encode(),
-    b"semi;colon & amp$HOME`x`.mp4", b'quote".mp4', b"percent %03d.mp4", b"percent %03d.jpg",
-    b"12:30 clip.mp4", b"http:clip.mp4", b"pipe:0", b"fd:", b"glob [a]*?.mp4", b"back\\slash.mp4",
-    b"no_extension", b"UPPER.MP4", b".hidden.mp4", "e\u0301.mp4".encode(), b"x" * 240,
-    "\u202egp4.mp4".encode(), b"file,with=opts:a.mp4", b"concat:a|b.mp4", b"latin \xe9.mp4",
-    b"data:,x.txt", b"still.y", b"crypto:x.mp4", b"subfile,,start,0,end,9,,:x.mp4",
-]  # fmt: skip
+from tests.names import AWKWARD_NAMES
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +31,7 @@ def kind_of(path: str) -> str:
     return caught.value.kind
 
 
-@pytest.mark.parametrize("name", NAMES, ids=[repr(name[:20]) for name in NAMES])
+@pytest.mark.parametrize("name", AWKWARD_NAMES, ids=lambda name: repr(name[:20]))
 def test_any_name_is_a_plain_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clip: bytes, name: bytes
 ) -> None:

@@ -259,6 +259,19 @@ def test_large_pictures_are_refused_until_allowed(tmp_path: Path) -> None:
     assert probe(str(path), limits=Limits(max_pixels=208 * 64)).num_frames == 3
 
 
+def test_a_picture_without_a_size_is_not_a_large_one(tmp_path: Path) -> None:
+    """FFmpeg forgets a size that it refuses, and calls it 0x0 from then on."""
+    path = write_clip(tmp_path / "clip.wmv", 3, codec="wmv2", container="asf", size=(400, 304))
+    with pytest.raises(MediaError, match="400x304 exceeds") as caught:
+        probe(str(path), limits=Limits(max_pixels=100))
+    assert caught.value.kind == "too_large"
+    size = b"".join(side.to_bytes(4, "little") for side in (400, 304))
+    path.write_bytes(path.read_bytes().replace(size, bytes(8)))
+    with pytest.raises(MediaError) as caught:
+        probe(str(path))
+    assert caught.value.kind == "corrupt"
+
+
 def test_times_ascend_and_clips_are_within_the_video(tmp_path: Path) -> None:
     got = deliver(write_clip(tmp_path / "clip.mp4", 100, 25, audio_seconds=8.0), "paper")
     assert got.info is not None

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hiera_cli.errors import MediaError
-from hiera_cli.video import isolate
+from hiera_cli.video import worker
 from hiera_cli.video.decode import Finished, Frame, Limits, Planned, decode_video
 from hiera_cli.video.decode import probe as probe_file
 from hiera_cli.video.isolate import DecodeProcess
@@ -65,9 +65,8 @@ def test_one_child_serves_many_videos_and_probes(clip: Path, process: DecodeProc
 
 
 def test_a_child_killed_from_outside_is_replaced_and_nothing_is_lost(
-    clip: Path, process: DecodeProcess, monkeypatch: pytest.MonkeyPatch
+    clip: Path, process: DecodeProcess
 ) -> None:
-    monkeypatch.setattr(isolate, "PIPE_BYTES", 4096)  # it is not done before it is killed
     expected = list(decode_video(str(clip), DENSE))
     events = process.decode(str(clip), DENSE, limits=Limits())
     seen = [next(events), next(events)]
@@ -79,29 +78,10 @@ def test_a_child_killed_from_outside_is_replaced_and_nothing_is_lost(
     assert frames((seen + rest)[again:]) == frames(expected)
 
 
-def test_a_file_that_kills_the_child_twice_is_corrupt(
-    clip: Path, process: DecodeProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    start = isolate._start_child
-    started = []
-
-    def start_doomed() -> object:
-        child = start()
-        started.append(child.pid)
-        os.kill(child.pid, signal.SIGKILL)
-        return child
-
-    monkeypatch.setattr(isolate, "_start_child", start_doomed)
-    with pytest.raises(MediaError) as error:
-        list(process.decode(str(clip), FAST, limits=Limits()))
-    assert error.value.kind == "corrupt"
-    assert len(started) == 2
-
-
 def test_a_stuck_child_is_killed_at_the_time_limit(
     clip: Path, process: DecodeProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(isolate, "GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(worker, "GRACE_SECONDS", 0.0)
     list(process.decode(str(clip), FAST, limits=Limits()))  # the child is up
     pid = process.pid
     assert pid is not None
@@ -118,7 +98,7 @@ def test_a_stuck_child_is_killed_at_the_time_limit(
 def test_a_slow_consumer_is_not_taken_for_a_stuck_child(
     clip: Path, process: DecodeProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(isolate, "GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(worker, "GRACE_SECONDS", 0.0)
     list(process.decode(str(clip), FAST, limits=Limits()))
     events = process.decode(str(clip), DENSE, limits=Limits(timeout_seconds=10.0))
     first = next(events)
