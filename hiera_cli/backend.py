@@ -25,6 +25,7 @@ from hiera_cli.exports import (
     verified_exports,
 )
 from hiera_cli.model.hiera import Hiera
+from hiera_cli.threads import computing_threads
 from hiera_cli.weights import LoadedModel
 
 logger = logging.getLogger("hiera_cli")
@@ -114,21 +115,31 @@ class PixelModel(nn.Module):
 
 
 class TorchBackend:
-    """PyTorch on one device, eager or compiled."""
+    """PyTorch on one device, eager or compiled, on so many threads of the CPU."""
 
     def __init__(
-        self, loaded: LoadedModel, *, device: torch.device, dtype: torch.dtype, compiled: bool
+        self,
+        loaded: LoadedModel,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        compiled: bool,
+        threads: int,
     ) -> None:
         self._module = pixel_model(loaded).to(device)
         loaded.model.to(dtype)
         self._forward = CompiledForward(self._module) if compiled else self._module
         self._device = device
+        self._threads = threads
         kind = "compile" if compiled else "torch"
         self.name = f"{kind} on {device}, {dtype_name(dtype)}"
 
-    @torch.inference_mode()
     def run(self, pixels: torch.Tensor, wanted: Wanted) -> ModelOutput:
         """Pixels (B, 3, T, H, W) or (B, 3, H, W), uint8 or float in 0..255 -> outputs."""
+        with torch.inference_mode(), computing_threads(self._threads):
+            return self._compute(pixels, wanted)
+
+    def _compute(self, pixels: torch.Tensor, wanted: Wanted) -> ModelOutput:
         if self._device.type == "cuda":
             pixels = pixels.pin_memory()
         pixels = pixels.to(self._device, non_blocking=True)
@@ -221,6 +232,7 @@ def make_backend(
     device: str = "auto",
     dtype: str = "auto",
     cache_dir: str | None = None,
+    threads: int | None = None,
 ) -> Backend:
     """The backend of that name for a model.
 
@@ -231,6 +243,7 @@ def make_backend(
         device: as `--device`.
         dtype: as `--dtype`.
         cache_dir: where exports are kept.
+        threads: of the CPU, for the model; None: as many as PyTorch uses now.
 
     Raises:
         UsageError: an unknown backend, device or dtype, or a model that was not exported.
@@ -240,13 +253,20 @@ def make_backend(
     if name in RUNNABLE:
         if device not in ("auto", "cpu") or dtype not in ("auto", "float32"):
             raise UsageError(f"--backend {name} runs on the CPU, in the precision of the export")
-        return _exported_backend(loaded, name, cache_dir)
+        with computing_threads(threads or torch.get_num_threads()):
+            return _exported_backend(loaded, name, cache_dir)
     if name not in ("torch", "compile"):
         known = ", ".join(("auto", "torch", "compile", *RUNNABLE))
         raise UsageError(f"unknown backend '{name}'", hint=f"use one of {known}")
     place = choose_device(device)
     kind = choose_dtype(dtype, place)
-    return TorchBackend(loaded, device=place, dtype=kind, compiled=name == "compile")
+    return TorchBackend(
+        loaded,
+        device=place,
+        dtype=kind,
+        compiled=name == "compile",
+        threads=threads or torch.get_num_threads(),
+    )
 
 
 def _exported_backend(loaded: LoadedModel, name: str, cache_dir: str | None) -> ExportedBackend:

@@ -45,6 +45,7 @@ class EngineOptions:
         timeout: seconds that decoding one video may take; 0 for no limit.
         isolate: decode in child processes; None decides by the number of videos.
         square_pixels: stretch frames whose pixels are not square.
+        hwaccel: `none`, `auto` or one of FFmpeg's device types: hardware that decodes.
     """
 
     model: str = "hiera_base_16x224"
@@ -66,6 +67,7 @@ class EngineOptions:
     timeout: float = 600.0
     isolate: bool | None = None
     square_pixels: bool = False
+    hwaccel: str = "none"
 
 
 @dataclass(frozen=True)

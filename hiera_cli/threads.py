@@ -2,6 +2,8 @@
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -19,6 +21,20 @@ def compute_alone() -> None:
         keeper = threading.Thread(target=torch.set_num_threads, args=(num,))
         keeper.start()
         keeper.join()
+
+
+@contextmanager
+def computing_threads(num: int) -> Iterator[None]:
+    """Let PyTorch use that many threads in the calling thread, for as long as the block lasts."""
+    before = torch.get_num_threads()
+    if num == before:
+        yield
+        return
+    torch.set_num_threads(num)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def usable_cores() -> int:

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "hiera_cli"
 
 FLOORS: list[set[str]] = [
-    {"errors", "options", "inputs"},
+    {"allocator", "errors", "options", "inputs"},
     {"model", "video"},
     {
         "checkpoints",

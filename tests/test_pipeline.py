@@ -1,13 +1,16 @@
 """What `auto` means, on machines small and large."""
 
 import pytest
+import torch
 
+from hiera_cli import pipeline
 from hiera_cli.errors import UsageError
 from hiera_cli.options import EngineOptions
 from hiera_cli.pipeline import (
     automatic_batch_size,
     automatic_workers,
     loader_options,
+    model_threads,
 )
 from hiera_cli.zoo import Preprocessing
 
@@ -32,6 +35,20 @@ def test_workers_go_where_decoding_is_the_narrow_place(cores, large, small, gpu)
     assert automatic_workers(KINETICS, on_gpu=False, cores=cores) == large
     assert automatic_workers(SMALL, on_gpu=False, cores=cores) == small
     assert automatic_workers(KINETICS, on_gpu=True, cores=cores) == gpu
+
+
+def test_a_small_model_leaves_the_cores_to_the_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    cpu, told = EngineOptions(device="cpu"), EngineOptions(device="cpu", threads=6)
+    try:
+        torch.set_num_threads(6)
+        for cores, small in ((1, 1), (2, 1), (8, 2), (64, 6)):
+            monkeypatch.setattr(pipeline, "usable_cores", lambda cores=cores: cores)
+            assert model_threads(cpu, SMALL) == small
+            assert model_threads(cpu, KINETICS) == 6
+            assert model_threads(told, SMALL) == 6
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_numbers_win_over_auto_and_nonsense_is_refused() -> None:

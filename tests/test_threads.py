@@ -3,11 +3,12 @@
 import os
 import sys
 import threading
+from contextlib import suppress
 
 import pytest
 import torch
 
-from hiera_cli.threads import compute_alone, usable_cores
+from hiera_cli.threads import compute_alone, computing_threads, usable_cores
 
 
 def seen_by_a_thread(*, alone: bool) -> int:
@@ -33,6 +34,15 @@ def test_one_thread_computes_alone_and_all_others_as_before() -> None:
         assert seen_by_a_thread(alone=False) == 3
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_block_has_its_threads_and_gives_them_back_when_it_fails() -> None:
+    before = torch.get_num_threads()
+    with computing_threads(before + 2):
+        assert torch.get_num_threads() == before + 2
+    with suppress(KeyError), computing_threads(before + 1):
+        raise KeyError
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no affinity to set")

@@ -73,6 +73,7 @@ FLAGS: dict[str, Any] = {
         show_default="on for more than one file",
         panel=_MACHINE,
     ),
+    "hwaccel": _flag("--hwaccel", help="Decode on hardware: none, auto, cuda, …", panel=_MACHINE),
     "out": _flag("-o", "--out", help="Write here instead of stdout.", panel=_OUTPUT),
     "format": _flag("-f", "--format", help="table, json, jsonl or csv.", panel=_OUTPUT),
     "quiet": _flag("-q", "--quiet", help="Nothing on stderr but errors.", panel=_OUTPUT),

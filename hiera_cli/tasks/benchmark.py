@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from hiera_cli.backend import Backend, choose_device, choose_dtype, make_backend
+from hiera_cli.backend import Backend, choose_device, choose_dtype
 from hiera_cli.exports import machine_name
 from hiera_cli.inputs import InputPath
 from hiera_cli.options import EngineOptions
-from hiera_cli.pipeline import loader_options, set_threads
+from hiera_cli.pipeline import loader_options, model_threads, open_backend, set_threads
 from hiera_cli.tasks.comparison import (
     Comparison,
     Setting,
@@ -60,7 +60,7 @@ class BenchmarkReport:
         model, checkpoint: what ran; `random weights` where none were needed.
         backend: what ran it, where and in which precision.
         machine: processor and cores, or GPU.
-        threads: CPU threads of PyTorch.
+        threads: CPU threads of the model.
         matmul_peak_gflops: best rate of a large matrix product.
         gflops_per_view: arithmetic of the network.
         stages: decode, preprocess, copy, model, end to end.
@@ -126,7 +126,7 @@ def benchmark(
         backend=subject.backend.name,
         machine=_describe(setting.device),
         torch_version=torch.__version__,
-        threads=torch.get_num_threads(),
+        threads=model_threads(engine, loaded.preprocessing),
         matmul_peak_gflops=subject.peak,
         gflops_per_view=subject.gflops,
         stages=stages,
@@ -158,14 +158,7 @@ def _open(engine: EngineOptions, options: BenchmarkOptions) -> _Subject:
     loaded = open_for_timing(engine)
     logger.info("measuring the machine's matrix peak")
     peak, gflops = matmul_peak_gflops(device, setting.dtype), view_gflops(loaded)
-    backend = make_backend(
-        loaded,
-        name=engine.backend,
-        device=engine.device,
-        dtype=engine.dtype,
-        cache_dir=engine.cache_dir,
-    )
-    return _Subject(loaded, backend, setting, peak, gflops)
+    return _Subject(loaded, open_backend(loaded, engine), setting, peak, gflops)
 
 
 def _compare(subject: _Subject, options: BenchmarkOptions) -> tuple[Comparison, ...]:

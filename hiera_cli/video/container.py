@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 from hiera_cli.errors import FailureKind, MediaError
 from hiera_cli.video.avlog import Message, caught_messages
 from hiera_cli.video.boxes import check_boxes
+from hiera_cli.video.hardware import accelerator
 
 # Containers and elementary streams that hold their own data. Left out on purpose: everything
 # that refers to other files (hls, dash, concat, sdp, image2, vobsub, imf), scripts (avisynth,
@@ -62,7 +63,9 @@ class OpenVideo:
 
 
 @contextmanager
-def open_video(path: str, *, max_pixels: int, timeout_seconds: float | None) -> Iterator[OpenVideo]:
+def open_video(
+    path: str, *, max_pixels: int, timeout_seconds: float | None, hardware: str | None = None
+) -> Iterator[OpenVideo]:
     """Open a regular file and choose its video stream.
 
     Args:
@@ -70,6 +73,7 @@ def open_video(path: str, *, max_pixels: int, timeout_seconds: float | None) -> 
         max_pixels: larger pictures are refused by the decoder before it allocates them (in FLV,
             whose streams FFmpeg finds by decoding without options, after one was allocated).
         timeout_seconds: for opening, and for each read.
+        hardware: FFmpeg's device type to decode with, as far as it works.
 
     Raises:
         MediaError: the file cannot be opened or holds no video.
@@ -77,9 +81,7 @@ def open_video(path: str, *, max_pixels: int, timeout_seconds: float | None) -> 
     descriptor = _open_regular_file(path)
     try:
         stated_seconds = check_boxes(descriptor)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        with caught_messages() as messages:
-            container = _open_container(descriptor, max_pixels, timeout_seconds, messages)
+        container, messages = _open_container(descriptor, max_pixels, timeout_seconds, hardware)
     finally:
         os.close(descriptor)
     try:
@@ -122,21 +124,31 @@ def _kind_of_os_error(error: OSError) -> FailureKind:
 
 
 def _open_container(
-    descriptor: int,
-    max_pixels: int,
-    timeout_seconds: float | None,
-    messages: list[Message],
-) -> av.container.InputContainer:
+    descriptor: int, max_pixels: int, timeout_seconds: float | None, hardware: str | None
+) -> tuple[av.container.InputContainer, list[Message]]:
+    """The open file and what FFmpeg said of it; in software where the device cannot be had."""
     options = {
         "fd": str(descriptor),
         "protocol_whitelist": "fd",
         "format_whitelist": _FORMATS,
         "max_pixels": str(_padded(max_pixels)),
     }
-    try:
-        return av.open("fd:", options=options, metadata_errors="replace", timeout=timeout_seconds)
-    except FOREIGN_ERRORS as error:
-        raise _opening_error(error, messages) from error
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    with caught_messages() as messages:
+        try:
+            container = av.open(
+                "fd:",
+                options=options,
+                metadata_errors="replace",
+                timeout=timeout_seconds,
+                hwaccel=accelerator(hardware) if hardware else None,
+            )
+        except FOREIGN_ERRORS as error:
+            if hardware is None:
+                raise _opening_error(error, messages) from error
+        else:
+            return container, messages
+    return _open_container(descriptor, max_pixels, timeout_seconds, None)
 
 
 def _opening_error(error: Exception, messages: list[Message]) -> MediaError:

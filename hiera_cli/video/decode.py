@@ -179,7 +179,7 @@ class _Job:
         """Decode only what the sampled frames need; trust the packets for the rest."""
         timeline = predicted_timeline(self.reader.video, self.scan)
         clips = plan_clips(timeline, self.protocol)
-        decoder, packets = self.reader.start(threads)
+        decoder, packets = self.reader.start(threads, hardware=True)
         survey = Survey()
         with closing(wanted_frames(decoder, packets, self.scan, _sampled(clips))) as frames:
             for index, frame in frames:

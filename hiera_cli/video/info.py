@@ -7,17 +7,19 @@ from hiera_cli.video.sampling import Timeline
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one file may cost.
+    """What one file may cost, and what may be used to read it.
 
     Attributes:
         max_pixels: pixels in a picture.
         timeout_seconds: decoding time per video; None: no limit.
         max_silent_packets: packets in a row without a frame.
+        hardware: FFmpeg's device type that decodes files in good order; None: the processor.
     """
 
     max_pixels: int = 8192 * 4320
     timeout_seconds: float | None = 600.0
     max_silent_packets: int = 20_000
+    hardware: str | None = None
 
 
 DEFAULT_LIMITS = Limits()

@@ -31,7 +31,7 @@ class Reader:
 
     def __enter__(self) -> Self:
         self.budget.resume()
-        self.video = self._open()
+        self.video = self._open(self._limits.hardware)
         return self
 
     def __exit__(
@@ -48,14 +48,19 @@ class Reader:
         scan, self._kept = scan_packets(self.video, self.budget.check)
         return scan
 
-    def start(self, threads: int = 1) -> tuple[Decoder, Iterable[VideoPacket]]:
-        """A fresh decoder and all packets of the file; ends what was started before."""
+    def start(
+        self, threads: int = 1, *, hardware: bool = False
+    ) -> tuple[Decoder, Iterable[VideoPacket]]:
+        """A fresh decoder and all packets of the file; ends what was started before.
+
+        Hardware hides damage, so it decodes only when told to, and where the limits allow it.
+        """
         packets: Iterable[VideoPacket] | None = self._kept
         self._kept = None
         damage: list[str] = []
-        if packets is None:
+        if packets is None or (self.video.stream.codec_context.is_hwaccel and not hardware):
             self._stack.close()
-            self.video = self._open()
+            self.video = self._open(self._limits.hardware if hardware else None)
             packets = read_packets(self.video, damage)
         limits = self._limits
         decoder = Decoder(
@@ -64,11 +69,12 @@ class Reader:
         decoder.use_threads(threads)
         return decoder, packets
 
-    def _open(self) -> OpenVideo:
+    def _open(self, hardware: str | None) -> OpenVideo:
         return self._stack.enter_context(
             open_video(
                 self._path,
                 max_pixels=self._limits.max_pixels,
                 timeout_seconds=self._limits.timeout_seconds,
+                hardware=hardware,
             )
         )
