@@ -13,8 +13,8 @@ def keep_freed_memory() -> bool:
     glibc maps large blocks afresh and unmaps them when they are freed, so that the kernel clears
     the activations of every step page by page: some 240,000 page faults in a training step of
     Hiera-B. With its memory kept a dense step takes 0.91 of the processor time, a masked one 0.80,
-    a view in inference 0.92 (README, "Speed and exports"). The price: the process stays as large
-    as it was at its largest.
+    a view in inference 0.92. The price: the process stays as large as it was at its largest, so
+    the command line asks for this, which has a process of its own, and the library does not.
 
     Returns:
         Whether anything was changed: False where the C library is another one.

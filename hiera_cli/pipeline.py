@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from hiera_cli.allocator import keep_freed_memory
 from hiera_cli.backend import Backend, Wanted, make_backend
 from hiera_cli.checkpoints.transfer import Progress
 from hiera_cli.engine import Result, run
@@ -79,13 +78,11 @@ def open_engine(
 
 
 def open_backend(loaded: LoadedModel, options: EngineOptions) -> Backend:
-    """What runs the model, as the options ask for; on the CPU, freed memory is kept from here on.
+    """What runs the model, as the options ask for.
 
     Raises:
         UsageError: an unknown backend, device or dtype, or a model that was not exported.
     """
-    if not _on_gpu(options):
-        keep_freed_memory()
     return make_backend(
         loaded,
         name=options.backend,

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from hiera_cli import __version__
+from hiera_cli.allocator import keep_freed_memory
 from hiera_cli.cli import console
 from hiera_cli.cli.options import flatten
 from hiera_cli.errors import HieraError, OutputError
@@ -160,6 +161,7 @@ def _hiera(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line, in a process of its own."""
+    keep_freed_memory()
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
     make_app(words[0] if words else "")()

@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hiera_cli.allocator import keep_freed_memory
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.model.mae import MaskedAutoencoder, random_mask
@@ -91,7 +90,6 @@ def time_training_steps(config: HieraConfig, setting: Setting) -> tuple[Training
         config: the shape of the network.
         setting: device, type (half types mean autocast), clips in a batch, rounds.
     """
-    keep_freed_memory()  # as training does; the others gain by it, too
     networks = _networks(config)
     logger.info("timing training steps: %s", ", ".join(networks))
     shape = (config.in_chans, *config.input_size)

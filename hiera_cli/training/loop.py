@@ -7,7 +7,6 @@ from itertools import islice
 
 from torch import nn
 
-from hiera_cli.allocator import keep_freed_memory
 from hiera_cli.errors import Failure, NoInputError, UsageError
 from hiera_cli.training.checkpoint import RunFolder, read_state, read_weights
 from hiera_cli.training.data import Batch, training_batches
@@ -29,7 +28,6 @@ def train(run: Run) -> Iterator[Record]:
         NoInputError: not one file could be read.
         HieraError: the loss is not finite.
     """
-    keep_freed_memory()
     folder, log = _open_folder(run)
     known = log.failed_paths()
     forward = wrapped_model(run)
