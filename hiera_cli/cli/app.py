@@ -25,6 +25,8 @@ GROUPS = {
     "synth": "Render camera-motion videos and sample videos.",
 }
 
+TRAINING = {"pretrain", "finetune"}
+
 # Name, home (module:function) and summary of every command.
 COMMANDS = (
     ("classify", "classify:classify", "Say what happens in videos."),
@@ -162,6 +164,8 @@ def _hiera(
 
 def main() -> None:
     """Run the command line, in a process of its own."""
-    keep_freed_memory()
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
-    make_app(words[0] if words else "")()
+    command = words[0] if words else ""
+    if command in TRAINING:
+        keep_freed_memory()
+    make_app(command)()
