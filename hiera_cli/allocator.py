@@ -13,9 +13,9 @@ def keep_freed_memory() -> bool:
     glibc maps large blocks afresh and unmaps them when they are freed, so that the kernel clears
     the activations of every step page by page: some 240,000 page faults in a training step of
     Hiera-B. With its memory kept a dense step takes 0.91 of the processor time on one core, a
-    masked one 0.80; inference gains nothing that lasts. The price: the process stays as large as it was
-    at its largest, so the training commands ask for this, which have a process of their own, and
-    the library does not.
+    masked one 0.80; inference gains nothing that lasts. The price: the process stays as large as
+    it was at its largest, so the training commands ask for this, which have a process of their
+    own, and the library does not.
 
     Returns:
         Whether anything was changed: False where the C library is another one.
