@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,13 +24,6 @@ FAST, DENSE = PROTOCOLS["fast"], PROTOCOLS["dense"]
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(tmp_path_factory.mktemp("clips") / "é clip.mp4", 90)
-
-
-@pytest.fixture
-def process() -> Iterator[DecodeProcess]:
-    child = DecodeProcess()
-    yield child
-    child.close()
 
 
 def frames(events: list[object]) -> list[tuple[int, int]]:

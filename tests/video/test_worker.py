@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,13 +23,6 @@ FAST, DENSE = PROTOCOLS["fast"], PROTOCOLS["dense"]
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", 90)
-
-
-@pytest.fixture
-def process() -> Iterator[DecodeProcess]:
-    child = DecodeProcess()
-    yield child
-    child.close()
 
 
 @pytest.mark.parametrize(
