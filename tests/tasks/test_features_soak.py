@@ -102,7 +102,8 @@ def watch(process: subprocess.Popen[str], random: Random) -> Watch:
             if resident := main.memory_info().rss:  # none in its last moment
                 seen.megabytes.append(resident / 2**20)
                 seen.seconds.append(elapsed)
-            if elapsed >= next_kill and (decoders := list(decoders_of(main, working_seconds))):
+            enough = working_seconds if seen.num_kills else 0.0  # the first one as it starts
+            if elapsed >= next_kill and (decoders := list(decoders_of(main, enough))):
                 random.choice(decoders).kill()
                 seen.num_kills += 1
                 next_kill = elapsed + random.expovariate(1 / MEAN_SECONDS_TO_KILL)
