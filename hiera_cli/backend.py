@@ -53,17 +53,40 @@ class Wanted:
     pool: Pool = "mean"
 
 
+class Arrival(Protocol):
+    """A moment in the work of a device, such as `torch.cuda.Event`."""
+
+    def query(self) -> bool:
+        """Whether it has come."""
+
+    def synchronize(self) -> None:
+        """Wait for it."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class ModelOutput:
-    """What a batch gave, on the CPU in float32.
+    """What a batch gives, on the CPU in float32; from a GPU it may still be on its way.
 
     Attributes:
         scores: (B, K) softmax of the logits, or None.
         features: (B, D), or (B, T, H, W, D) unpooled ((B, H, W, D) for images), or None.
+        arrival: when both can be read; None: now.
     """
 
     scores: torch.Tensor | None
     features: torch.Tensor | None
+    arrival: Arrival | None = None
+
+    @property
+    def arrived(self) -> bool:
+        """Whether `wait` would return at once."""
+        return self.arrival is None or self.arrival.query()
+
+    def wait(self) -> "ModelOutput":
+        """The same, when it can be read."""
+        if self.arrival is not None:
+            self.arrival.synchronize()
+        return ModelOutput(self.scores, self.features)
 
 
 class Backend(Protocol):
@@ -74,7 +97,10 @@ class Backend(Protocol):
         """What runs the model and where, for people: `torch on cpu, float32`."""
 
     def run(self, pixels: torch.Tensor, wanted: Wanted) -> ModelOutput:
-        """Pixels (B, 3, T, H, W) or (B, 3, H, W), uint8 or float in 0..255 -> outputs."""
+        """Pixels (B, 3, T, H, W) or (B, 3, H, W), uint8 or float in 0..255 -> outputs.
+
+        A GPU is only told what to do: `ModelOutput.wait` before they are read.
+        """
 
 
 class PixelModel(nn.Module):
@@ -130,6 +156,9 @@ class TorchBackend:
         loaded.model.to(dtype)
         self._forward = CompiledForward(self._module) if compiled else self._module
         self._device = device
+        self._copies: torch.cuda.Stream | None = None
+        if device.type == "cuda":
+            self._copies = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._threads = threads
         kind = "compile" if compiled else "torch"
         self.name = f"{kind} on {device}, {dtype_name(dtype)}"
@@ -137,22 +166,45 @@ class TorchBackend:
     def run(self, pixels: torch.Tensor, wanted: Wanted) -> ModelOutput:
         """Pixels (B, 3, T, H, W) or (B, 3, H, W), uint8 or float in 0..255 -> outputs."""
         with torch.inference_mode(), computing_threads(self._threads):
-            return self._compute(pixels, wanted)
+            scores, features = self._compute(self._upload(pixels), wanted)
+            return self._download(scores, features)
 
-    def _compute(self, pixels: torch.Tensor, wanted: Wanted) -> ModelOutput:
-        if self._device.type == "cuda":
-            pixels = pixels.pin_memory()
-        pixels = pixels.to(self._device, non_blocking=True)
+    def _compute(
+        self, pixels: torch.Tensor, wanted: Wanted
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         pooled_final = wanted.layer == "final" and wanted.pool == "mean"
         scores = features = None
         if wanted.scores or pooled_final:
             logits, features = self._forward(pixels)
-            scores = logits.float().softmax(-1).cpu() if wanted.scores else None
+            scores = logits.float().softmax(-1) if wanted.scores else None
         if wanted.layer is None:
-            return ModelOutput(scores, None)
+            return scores, None
         if not pooled_final:
             features = self._module.features_at(pixels, wanted.layer, wanted.pool)
-        return ModelOutput(scores, cast(torch.Tensor, features).float().cpu())
+        return scores, cast(torch.Tensor, features).float()
+
+    def _upload(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Pixels on the device; CUDA copies them while it computes the batch before."""
+        if self._copies is None:
+            return pixels.to(self._device)
+        with torch.cuda.stream(self._copies):
+            uploaded = pixels.pin_memory().to(self._device, non_blocking=True)
+        computing = torch.cuda.current_stream(self._device)
+        computing.wait_stream(self._copies)
+        uploaded.record_stream(computing)  # or its memory would go to the next upload too early
+        return uploaded
+
+    def _download(self, scores: torch.Tensor | None, features: torch.Tensor | None) -> ModelOutput:
+        """Outputs on the CPU, or from CUDA on their way there (into pinned memory)."""
+        at_once = self._copies is None
+        scores, features = (
+            output if output is None else output.to("cpu", non_blocking=not at_once)
+            for output in (scores, features)
+        )
+        if at_once:
+            return ModelOutput(scores, features)
+        arrival = torch.cuda.current_stream(self._device).record_event()
+        return ModelOutput(scores, features, arrival)
 
 
 class ExportedBackend:

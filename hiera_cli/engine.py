@@ -1,6 +1,7 @@
 """Batches to outputs to one result a video: the one place where views are averaged."""
 
 import logging
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from hiera_cli.video.decode import VideoInfo
 from hiera_cli.video.sampling import ClipPlan
 
 logger = logging.getLogger("hiera_cli")
+
+MAX_UNDER_WAY = 1  # batches that a GPU has been given and not yet answered, besides a new one
 
 Array = npt.NDArray[np.float32]
 
@@ -88,10 +91,22 @@ def run(
     """
     runner = _Runner(backend, wanted, min_views=loader.batch_size if pad else 0)
     merger = _Merger(loader.protocol.num_crops)
-    for batch in load_batches(_remember(inputs, merger), loader):
-        for result in merger.add(batch, runner.forward(batch.pixels)):
+    for batch, output in _run_ahead(load_batches(_remember(inputs, merger), loader), runner):
+        for result in merger.add(batch, output):
             if clips or not isinstance(result, ClipResult):
                 yield result
+
+
+def _run_ahead(batches: Iterable[Batch], runner: "_Runner") -> Iterator[tuple[Batch, ModelOutput]]:
+    """Batches with their outputs; while a GPU works on one, the next is filled and uploaded."""
+    under_way: deque[tuple[Batch, ModelOutput]] = deque()
+    for batch in batches:
+        under_way.append((batch, runner.forward(batch.pixels)))
+        while len(under_way) > MAX_UNDER_WAY or (under_way and under_way[0][1].arrived):
+            done, output = under_way.popleft()
+            yield done, output.wait()
+    for done, output in under_way:
+        yield done, output.wait()
 
 
 def _remember(inputs: Iterable[InputPath], merger: "_Merger") -> Iterator[InputPath]:
@@ -149,6 +164,7 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
 def _concatenate(outputs: list[ModelOutput]) -> ModelOutput:
     if len(outputs) == 1:
         return outputs[0]
+    outputs = [output.wait() for output in outputs]
     scores = [o.scores for o in outputs if o.scores is not None]
     features = [o.features for o in outputs if o.features is not None]
     return ModelOutput(

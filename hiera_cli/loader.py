@@ -42,6 +42,7 @@ class LoaderOptions:
         isolate: decode in child processes that can be killed when FFmpeg hangs; None: when there
             is more than one video.
         square_pixels: stretch frames whose pixels are not square.
+        pin_memory: keep batches where a GPU can fetch them itself.
     """
 
     protocol: Protocol
@@ -52,6 +53,7 @@ class LoaderOptions:
     limits: Limits = field(default_factory=Limits)
     isolate: bool | None = None
     square_pixels: bool = False
+    pin_memory: bool = False
 
     @property
     def crop_plan(self) -> CropPlan:
@@ -147,7 +149,8 @@ def _fill_batches(items: Iterable[_Item], options: LoaderOptions) -> Iterator[Ba
 def _empty_batch(options: LoaderOptions) -> torch.Tensor:
     """Room for the views of a batch, (B, 3, T, S, S) float32; memory is taken as it is filled."""
     side = options.preprocessing.crop_size
-    return torch.empty(options.batch_size, 3, options.protocol.num_frames, side, side)
+    shape = (options.batch_size, 3, options.protocol.num_frames, side, side)
+    return torch.empty(shape, pin_memory=options.pin_memory)
 
 
 def _batch(

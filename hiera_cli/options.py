@@ -147,6 +147,8 @@ class SynthOptions:
         width, height: of the videos in pixels, even numbers.
         source: real videos to move a virtual camera in; None: made-up places.
         still: film single frames of the real videos, not the playing videos.
+        plain: easy ones: finely patterned grounds in clean pictures, nothing moves in them, and
+            the camera moves evenly at a middling pace.
     """
 
     out: Path
@@ -157,6 +159,7 @@ class SynthOptions:
     height: int = 80
     source: list[str] | None = None
     still: bool = False
+    plain: bool = False
 
     def __post_init__(self) -> None:
         """Refuse numbers that render nothing.
@@ -172,6 +175,8 @@ class SynthOptions:
             )
         if self.still and not self.source:
             raise UsageError("--still freezes real video", hint="name one with --source")
+        if self.plain and self.source:
+            raise UsageError("--plain is about made-up places, --source about real ones")
 
 
 def with_changes(options: Options, changes: Mapping[str, Any]) -> Options:

@@ -139,6 +139,7 @@ def loader_options(
         ),
         isolate=options.isolate,
         square_pixels=options.square_pixels,
+        pin_memory=on_gpu,
     )
 
 

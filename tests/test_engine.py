@@ -1,6 +1,7 @@
 """The engine over made-up batches: what is averaged, in which order results come, and OOM."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,6 +40,41 @@ class Doubler:
         value = pixels.flatten(1)[:, :1]
         scores = torch.cat([value, 1 - value], dim=1)
         return ModelOutput(scores if wanted.scores else None, 2 * value if wanted.layer else None)
+
+
+class Gpu(Doubler):
+    """A doubler that answers late: outputs are nan until they are waited for.
+
+    Attributes:
+        log: `start` of each batch and `wait` for each, in order.
+        is_quick: whether outputs arrive before anybody asks.
+    """
+
+    def __init__(self, *, is_quick: bool = False, **limits: int) -> None:
+        super().__init__(**limits)
+        self.is_quick = is_quick
+        self.log: list[str] = []
+
+    def run(self, pixels: torch.Tensor, wanted: Wanted) -> ModelOutput:
+        there = super().run(pixels, wanted)
+        number = len(self.batch_sizes)
+        self.log.append(f"start {number}")
+        coming = ModelOutput(torch.full_like(there.scores, torch.nan), None)
+        return replace(coming, arrival=OnItsWay(self, number, coming.scores, there.scores))
+
+
+class OnItsWay:
+    """What `torch.cuda.Event` is for the outputs of a `Gpu`."""
+
+    def __init__(self, gpu: Gpu, number: int, to: torch.Tensor, values: torch.Tensor) -> None:
+        self.gpu, self.number, self.to, self.values = gpu, number, to, values
+
+    def query(self) -> bool:
+        return self.gpu.is_quick
+
+    def synchronize(self) -> None:
+        self.gpu.log.append(f"wait {self.number}")
+        self.to.copy_(self.values)
 
 
 def info(name: str) -> VideoInfo:
@@ -126,6 +162,35 @@ def test_views_of_a_failed_video_do_not_leak_into_the_next(
     assert isinstance(results[0], VideoFailure)
     assert isinstance(results[1], VideoResult)
     np.testing.assert_allclose(results[1].scores, [0.2, 0.8], rtol=1e-6)
+
+
+def batches_of_one_video(num: int) -> list[Batch]:
+    return [
+        batch(crops_of(0, i, 0.1, 0.2, 0.3), *([end(0)] if i == num - 1 else []))
+        for i in range(num)
+    ]
+
+
+def test_a_gpu_has_the_next_batch_before_the_last_one_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gpu = Gpu()
+    results = run(batches_of_one_video(3), gpu, monkeypatch)
+    assert gpu.log == ["start 1", "start 2", "wait 1", "start 3", "wait 2", "wait 3"]
+    np.testing.assert_allclose(results[0].scores, [0.2, 0.8], rtol=1e-6)
+
+
+def test_outputs_that_are_there_are_not_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = Gpu(is_quick=True)
+    run(batches_of_one_video(3), gpu, monkeypatch)
+    assert gpu.log == ["start 1", "wait 1", "start 2", "wait 2", "start 3", "wait 3"]
+
+
+def test_pieces_of_a_batch_are_joined_when_they_have_arrived(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    results = run(batches_of_one_video(2), Gpu(max_views=1), monkeypatch)
+    np.testing.assert_allclose(results[0].scores, [0.2, 0.8], rtol=1e-6)
 
 
 @pytest.mark.parametrize("on_cpu", [False, True])

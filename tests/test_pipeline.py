@@ -51,6 +51,15 @@ def test_a_small_model_leaves_the_cores_to_the_decoders(monkeypatch: pytest.Monk
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize("has_gpu", [False, True])
+def test_batches_lie_in_pinned_memory_when_a_gpu_fetches_them(
+    monkeypatch: pytest.MonkeyPatch, has_gpu: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
+    assert loader_options(EngineOptions(), KINETICS, "fast").pin_memory is has_gpu
+    assert not loader_options(EngineOptions(device="cpu"), KINETICS, "fast").pin_memory
+
+
 def test_numbers_win_over_auto_and_nonsense_is_refused() -> None:
     options = EngineOptions(device="cpu", batch_size="3", workers="5")
     loader = loader_options(options, KINETICS, "fast")

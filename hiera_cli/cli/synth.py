@@ -20,6 +20,9 @@ FLAGS: dict[str, Any] = {
         "--source", help="Real video to move a virtual camera in, instead of made-up places."
     ),
     "still": typer.Option("--still", help="Freeze the real video: one frame of it a clip."),
+    "plain": typer.Option(
+        "--plain", help="Easy to learn from: an even movement over a patterned ground."
+    ),
 }
 
 Folder = Annotated[Path, typer.Argument(metavar="OUT", show_default=False)]

@@ -85,6 +85,20 @@ def draw_path(motion: str, rng: Rng, times: Curve, *, limit: float = np.inf) -> 
     return CameraPath(**_shaken(curves, rng, times, rms=rms))
 
 
+def draw_even_path(motion: str, rng: Rng, times: Curve) -> CameraPath:
+    """A random path that is easy to tell: even, of middling pace, nothing but the movement.
+
+    Arguments as in `draw_path`.
+    """
+    curves = dict.fromkeys(("x", "y", "log_zoom", "roll"), np.zeros(len(times)))
+    if motion == "shake":
+        return CameraPath(**_shaken(curves, rng, times, rms=_log_uniform(rng, 0.02, 0.05)))
+    if motion != "static":
+        axis, sign, _least, most = _TRAVEL[motion]
+        curves[axis] = sign * most * _log_uniform(rng, 0.2, 0.5) * (times - 0.5)
+    return CameraPath(**curves)
+
+
 def draw_progress(rng: Rng, times: Curve) -> Curve:
     """A rising curve, 0 at time 0 and 1 at time 1: steady, eased, quickening, or with pauses."""
     if rng.random() < 0.35:

@@ -7,11 +7,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from hiera_cli.synth.textures import draw_screen, draw_sprite, draw_world
+from hiera_cli.synth.textures import draw_carpet, draw_screen, draw_sprite, draw_world
 
 Rng = np.random.Generator
 WORLD_SIZE = 512
 SPRITE_SIZE = 96
+GROUNDS = ("world", "carpet")  # every scene picks one
 
 
 class Props:
@@ -26,14 +27,19 @@ class Props:
     def __init__(self, rng: Rng, *, num_worlds: int = 8, uses: int = 8) -> None:
         self._rng = rng
         self._num, self._uses, self._staged = num_worlds, uses, 0
-        self._stock: dict[str, list[Tensor]] = {"world": [], "sprite": [], "screen": []}
+        self._stock: dict[str, list[Tensor]] = {
+            "world": [],
+            "carpet": [],
+            "sprite": [],
+            "screen": [],
+        }
 
     def pick(self, kind: str, rng: Rng) -> Tensor:
         """A texture (1, 3 or 4, S, S) of the kind, mirrored or turned at random."""
         stock = self._stock[kind]
-        if kind == "world":
-            self._staged += 1
-        if len(stock) < self._num or (kind == "world" and self._staged % self._uses == 0):
+        is_ground = kind in GROUNDS
+        self._staged += is_ground
+        if len(stock) < self._num or (is_ground and self._staged % self._uses == 0):
             stock.append(self._draw(kind))
         if len(stock) > self._num:
             stock.pop(0)
@@ -45,6 +51,7 @@ class Props:
     def _draw(self, kind: str) -> Tensor:
         painters: dict[str, tuple[Callable[[Rng, int], npt.NDArray[np.float32]], int]] = {
             "world": (draw_world, WORLD_SIZE),
+            "carpet": (draw_carpet, WORLD_SIZE),
             "sprite": (draw_sprite, SPRITE_SIZE),
             "screen": (draw_screen, WORLD_SIZE),
         }

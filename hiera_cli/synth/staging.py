@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hiera_cli.synth.camera import draw_path, draw_progress
+from hiera_cli.synth.camera import draw_even_path, draw_path, draw_progress
 from hiera_cli.synth.movers import draw_movers
 from hiera_cli.synth.props import WORLD_SIZE, Props
 from hiera_cli.synth.scenes import Layer, Look, Scene
@@ -62,6 +62,14 @@ def stage(motion: str, rng: Rng, props: Props, shot: Shot) -> Scene:
         look=_draw_look(rng, props, shot),
         shutter_samples=shutter_samples,
     )
+
+
+def stage_plainly(motion: str, rng: Rng, props: Props, shot: Shot) -> Scene:
+    """A finely patterned ground in a clean picture, filmed with an even movement."""
+    times = np.arange(shot.num_frames) / shot.fps / WINDOW_SECONDS
+    extent = WORLD_SIZE / (shot.short_side * rng.uniform(0.6, 1.5))
+    ground = _tiled(props.pick("carpet", rng), rng, extent=extent)
+    return Scene((ground,), draw_even_path(motion, rng, times))
 
 
 def _instants(rng: Rng, shot: Shot, shutter_samples: int) -> Curve:

@@ -23,6 +23,12 @@ def draw_world(rng: Rng, size: int) -> Image:
     return _regrade(picture, rng)
 
 
+def draw_carpet(rng: Rng, size: int) -> Image:
+    """A square of fine, even detail without large areas or edges (size, size, 3)."""
+    grains = [fractal_noise(rng, size, roughness=0.7, coarsest=size // 20) for _ in range(3)]
+    return np.stack(grains, axis=2)
+
+
 def draw_sprite(rng: Rng, size: int) -> Image:
     """One object on a transparent ground (size, size, 4); alpha is 0 at the border."""
     paint = _painted_noise(rng, size) if rng.random() < 0.6 else _leaves(rng, size, num=12)

@@ -18,7 +18,7 @@ from hiera_cli.synth.footage import Footage, read_footage, stage_footage
 from hiera_cli.synth.props import Props
 from hiera_cli.synth.samples import FILMS, film_samples
 from hiera_cli.synth.scenes import Scene, render
-from hiera_cli.synth.staging import Shot, stage
+from hiera_cli.synth.staging import Shot, stage, stage_plainly
 from hiera_cli.video.draw import h264, write_video
 from hiera_cli.weights import save_model
 from hiera_cli.zoo import BUNDLED_MODEL, Preprocessing
@@ -117,7 +117,7 @@ def _render_block(options: SynthOptions, first: int) -> Iterator[Rendered]:
         if options.source:
             scene = _film(options, motion, rng, index // len(MOTIONS), shot)
         else:
-            scene = stage(motion, rng, props, shot)
+            scene = (stage_plainly if options.plain else stage)(motion, rng, props, shot)
         path = class_folder(options.out, motion) / f"{options.seed}_{index:06d}.mp4"
         encoding = h264(crf=int(rng.integers(16, 33)), preset="veryfast")
         frames = render(scene, shot.width, shot.height, rng=rng)

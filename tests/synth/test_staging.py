@@ -6,7 +6,7 @@ import pytest
 from hiera_cli.synth.camera import MOTIONS
 from hiera_cli.synth.props import Props
 from hiera_cli.synth.scenes import render
-from hiera_cli.synth.staging import Shot, stage
+from hiera_cli.synth.staging import Shot, stage, stage_plainly
 
 SHOT = Shot(num_frames=8, width=48, height=32)
 
@@ -24,6 +24,20 @@ def test_every_motion_renders(props, motion):
         assert frames.shape == (8, 32, 48, 3)
         assert frames.dtype == np.uint8
         assert frames.std() > 1
+
+
+def test_only_the_camera_moves_in_a_plain_scene(props):
+    """A static camera sees hardly any change; any other sees more, whatever the scene."""
+    changes = {}
+    for motion in MOTIONS:
+        for seed in range(5):
+            rng = np.random.default_rng(seed)
+            scene = stage_plainly(motion, rng, props, SHOT)
+            frames = render(scene, SHOT.width, SHOT.height, rng=rng).astype(int)
+            changes.setdefault(motion, []).append(np.abs(np.diff(frames, axis=0)).mean())
+    still = changes.pop("static")
+    assert max(still) < 1
+    assert min(map(np.mean, changes.values())) > 3 * np.mean(still)
 
 
 def test_same_seed_same_frames():

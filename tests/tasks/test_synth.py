@@ -53,6 +53,15 @@ def test_real_footage(tmp_path):
     assert change["static"] == min(change.values())
 
 
+def test_plain_places(tmp_path):
+    films = {}
+    for plain in (False, True):
+        options = SynthOptions(out=tmp_path / str(plain), num=10, width=48, height=32, plain=plain)
+        films[plain] = [frames_of(r.path) for r in synthesise(options)]
+    static = [abs(np.diff(films[plain][0].astype(int), axis=0)).mean() for plain in (False, True)]
+    assert static[1] < 2 < static[0]
+
+
 def test_start_is_a_model_folder(tmp_path):
     make_start(tmp_path / "start")
     loaded = open_model(str(tmp_path / "start"))
@@ -67,6 +76,7 @@ def test_start_is_a_model_folder(tmp_path):
         ({"num": 0}, "--num"),
         ({"width": 47}, "47×80"),
         ({"still": True}, "--still"),
+        ({"plain": True, "source": ["a.mp4"]}, "--plain"),
     ],
 )
 def test_refuses_options_that_mean_nothing(tmp_path, changes, message):
