@@ -63,8 +63,18 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             found += differences(before, after, f"{prefix}{key}.")
         elif before != after:
+            before, after = _apart(before, after)
             found.append(f"{prefix}{key} was {_short(before)}, now {_short(after)}")
     return found
+
+
+def _apart(before: Any, after: Any) -> tuple[Any, Any]:
+    """Two values; of lists only what the other one lacks, unless that is nothing."""
+    if not isinstance(before, list) or not isinstance(after, list):
+        return before, after
+    lost = [item for item in before if item not in after]
+    gained = [item for item in after if item not in before]
+    return (lost, gained) if lost or gained else (before, after)
 
 
 def _short(value: Any) -> str:

@@ -29,6 +29,7 @@ from hiera_cli.tables import (
     read_metadata,
     read_rows,
 )
+from hiera_cli.tables.settings import differences
 
 WIDTH = 4
 COLUMNS = (
@@ -173,6 +174,15 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
 
     make(out, ["b"], settings=other, on_existing="overwrite")
     assert pq.read_table(out).column("path").to_pylist() == ["b"] * 3
+
+
+def test_of_lists_only_the_difference_is_told() -> None:
+    long = [f"score_{i}: float" for i in range(40)]
+    assert differences({"columns": [*long, "a"]}, {"columns": [*long, "b", "c"]}) == [
+        'columns was ["a"], now ["b", "c"]'
+    ]
+    assert differences({"mean": [1, 2]}, {"mean": [2, 1]}) == ["mean was [1, 2], now [2, 1]"]
+    assert differences({"mean": [1, 2]}, {"mean": [1, 2]}) == []
 
 
 def test_other_settings_are_refused_for_unfinished_work(tmp_path: Path) -> None:
