@@ -4,7 +4,7 @@ A scene is a stack of textured layers on a cylinder around the camera. Rendering
 pixel into a direction, and looks the direction up in each layer.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -119,6 +119,43 @@ def render(scene: Scene, width: int, height: int, *, rng: np.random.Generator) -
     """The frames of a scene, (T, height, width, 3) uint8 RGB; `rng` feeds the sensor's noise."""
     pixels = _develop(_expose(scene, width, height), scene.look, rng)
     return pixels.permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def ground_detail(scene: Scene, width: int, height: int) -> float:
+    """How well the ground shows what the camera does, halfway through: 0 not at all, 1 at most.
+
+    The mean difference between points of the first layer a 16th of the short side apart, across
+    or down, whichever is less. Where the ground is covered there is none; haze and darkness
+    lessen it.
+    """
+    scene = _freeze(scene, len(scene.path) // 2)
+    ground, *covers = (_sample(scene, layer, width, height)[0] for layer in scene.layers)
+    shown = torch.ones(height, width)
+    for cover in covers:
+        shown *= 1 - cover[3]
+    step = max(round(min(width, height) / 16), 1)
+    across = (ground - ground.roll(step, 2)).abs().mean(0)[:, step:] * shown[:, step:]
+    down = (ground - ground.roll(step, 1)).abs().mean(0)[step:] * shown[step:]
+    light = (1 - scene.look.haze) * float(scene.look.exposure.min())
+    return light * float(torch.minimum(across.mean(), down.mean()))
+
+
+def _freeze(scene: Scene, instant: int) -> Scene:
+    """The scene at one of its instants."""
+
+    def at(values: Field) -> Field:
+        return values[instant : instant + 1] if len(values) > 1 else values
+
+    path, frozen = scene.path, []
+    for layer in scene.layers:
+        bend = layer.bend and replace(layer.bend, strength=at(layer.bend.strength))
+        texture = layer.texture[instant : instant + 1] if len(layer.texture) > 1 else layer.texture
+        x, y, turn, growth = (at(v) for v in (layer.x, layer.y, layer.turn, layer.growth))
+        frozen.append(
+            replace(layer, texture=texture, x=x, y=y, turn=turn, growth=growth, bend=bend)
+        )
+    path = CameraPath(at(path.x), at(path.y), at(path.log_zoom), at(path.roll))
+    return replace(scene, layers=tuple(frozen), path=path)
 
 
 def _expose(scene: Scene, width: int, height: int) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 from hiera_cli.synth.camera import draw_even_path, draw_path, draw_progress
 from hiera_cli.synth.movers import draw_movers
 from hiera_cli.synth.props import WORLD_SIZE, Props
-from hiera_cli.synth.scenes import Layer, Look, Scene
+from hiera_cli.synth.scenes import Layer, Look, Scene, ground_detail
 
 Rng = np.random.Generator
 Curve = npt.NDArray[np.float64]
@@ -43,10 +43,24 @@ class Shot:
 
 
 WINDOW_SECONDS = 64 / 30
+MIN_DETAIL = 0.005  # of 1: a good gray level of 256
+MAX_DRAWS = 20
 
 
 def stage(motion: str, rng: Rng, props: Props, shot: Shot) -> Scene:
-    """A random scene filmed with a random movement of the given kind."""
+    """A random scene filmed with a random movement of the given kind.
+
+    Nobody can tell how a camera moves over an even or a hidden ground: such scenes, one in nine,
+    are drawn again.
+    """
+    for _ in range(MAX_DRAWS):
+        scene = _draw_scene(motion, rng, props, shot)
+        if ground_detail(scene, shot.width, shot.height) >= MIN_DETAIL:
+            break
+    return scene
+
+
+def _draw_scene(motion: str, rng: Rng, props: Props, shot: Shot) -> Scene:
     shutter_samples = 3 if rng.random() < 0.15 else 1
     times = _instants(rng, shot, shutter_samples)
     path = draw_path(motion, rng, times)

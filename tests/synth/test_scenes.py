@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from hiera_cli.synth.camera import CameraPath
-from hiera_cli.synth.scenes import Layer, Look, Scene, render
+from hiera_cli.synth.scenes import Layer, Look, Scene, ground_detail, render
 
 SIZE = 64
 
@@ -98,3 +98,38 @@ def test_noise_comes_from_the_generator():
 def test_shutter_averages_instants():
     scene = plain_scene(shutter_samples=2)
     assert render(scene, 32, 32, rng=np.random.default_rng(0)).shape[0] == 2
+
+
+def ground(pattern):
+    """A world 2 short sides wide whose brightness is 0 or 1, (256, 256) or what broadcasts."""
+    return Layer(torch.as_tensor(pattern).float().expand(1, 3, 256, 256).contiguous(), 2.0)
+
+
+def detail(*layers, **look):
+    path = CameraPath(*np.zeros((4, 3)))
+    return ground_detail(Scene(layers, path, lens=100, look=Look(**look)), 64, 64)
+
+
+STRIPES = (torch.arange(256) // 8) % 2  # 4 pixels wide, as far as ground_detail looks
+CHESS = STRIPES ^ STRIPES[:, None]
+
+
+def test_ground_detail_is_that_of_the_direction_with_less():
+    assert detail(ground(CHESS)) > 0.8
+    assert detail(ground(STRIPES)) == pytest.approx(0, abs=1e-6)
+    assert detail(ground(STRIPES[:, None])) == pytest.approx(0, abs=1e-6)
+
+
+def test_haze_and_darkness_lessen_ground_detail():
+    clear = detail(ground(CHESS))
+    assert detail(ground(CHESS), haze=0.4) == pytest.approx(0.6 * clear)
+    dusk = np.array([1.0, 0.7, 0.2])
+    assert detail(ground(CHESS), exposure=dusk) == pytest.approx(0.2 * clear)
+
+
+def test_a_covered_ground_shows_no_detail():
+    sheet = torch.ones(1, 4, 8, 8)
+    over_half = Layer(sheet, 2.0, mirrored=False, x=np.array([9.0, 1.0, 9.0]), y=np.zeros(3))
+    assert detail(ground(CHESS), Layer(sheet, 2.0)) == pytest.approx(0, abs=1e-6)
+    covered = detail(ground(CHESS), over_half) / detail(ground(CHESS))  # at the middle instant
+    assert covered == pytest.approx(0.5, abs=0.06)

@@ -5,8 +5,8 @@ import pytest
 
 from hiera_cli.synth.camera import MOTIONS
 from hiera_cli.synth.props import Props
-from hiera_cli.synth.scenes import render
-from hiera_cli.synth.staging import Shot, stage, stage_plainly
+from hiera_cli.synth.scenes import ground_detail, render
+from hiera_cli.synth.staging import MIN_DETAIL, Shot, stage, stage_plainly
 
 SHOT = Shot(num_frames=8, width=48, height=32)
 
@@ -24,6 +24,12 @@ def test_every_motion_renders(props, motion):
         assert frames.shape == (8, 32, 48, 3)
         assert frames.dtype == np.uint8
         assert frames.std() > 1
+
+
+def test_the_ground_of_every_scene_can_be_seen(props):
+    rng = np.random.default_rng(0)
+    scenes = [stage("static", rng, props, SHOT) for _ in range(60)]
+    assert min(ground_detail(scene, SHOT.width, SHOT.height) for scene in scenes) >= MIN_DETAIL
 
 
 def test_only_the_camera_moves_in_a_plain_scene(props):
