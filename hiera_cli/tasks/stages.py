@@ -142,7 +142,7 @@ def _model_alone(backend: Backend, pixels: Tensor, num_views: int, device: torch
 
     def all_views() -> None:
         for done in range(0, num_views, len(pixels)):
-            backend.run(pixels[: num_views - done], Wanted())
+            backend.run(pixels[: num_views - done], Wanted()).wait()
 
     return measure_seconds(all_views, device=device)
 
