@@ -16,6 +16,7 @@ from tests.test_engine import FILES, end, view
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU with CUDA")
 NUM_BATCHES = 12
+FUSED_ATTENTION = ("flash", "efficient", "cudnn")  # PyTorch's names for its kernels
 
 
 @pytest.fixture
@@ -44,6 +45,15 @@ def test_scores_and_features_are_those_of_the_cpu(loaded, dtype, tolerance) -> N
     torch.testing.assert_close(output.scores, expected.scores, atol=tolerance, rtol=tolerance)
     close = torch.nn.functional.cosine_similarity(output.features, expected.features)
     assert close.min() > 1 - tolerance
+
+
+def test_every_attention_is_one_fused_kernel(loaded: LoadedModel) -> None:
+    gpu = backend(loaded, "cuda", torch.float16)
+    with torch.profiler.profile() as profile:
+        gpu.run(pixels(4, 0), Wanted()).wait()
+    calls = {event.key: event.count for event in profile.key_averages()}
+    fused = [f"aten::_scaled_dot_product_{kind}_attention" for kind in FUSED_ATTENTION]
+    assert sum(calls.get(name, 0) for name in fused) == sum(loaded.model.config.stages)
 
 
 def test_overlapping_batches_do_not_disturb_each_other(

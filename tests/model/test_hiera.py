@@ -23,6 +23,18 @@ def test_forward_is_head_of_features_and_no_softmax(config):
 
 
 @BOTH
+def test_every_attention_is_one_fused_kernel(config):
+    model = lively_hiera(config)
+    with torch.inference_mode(), torch.profiler.profile() as profile:
+        model(torch.randn(2, 3, *config.input_size))
+    calls = {event.key: event.count for event in profile.key_averages()}
+    assert calls["aten::_scaled_dot_product_flash_attention_for_cpu"] == sum(config.stages)
+    assert not {"aten::softmax", "aten::bmm", "aten::_scaled_dot_product_attention_math"} & set(
+        calls
+    )
+
+
+@BOTH
 @pytest.mark.parametrize("q_pool", [3, 2])
 def test_stage_shapes(config, q_pool):
     model = lively_hiera(replace(config, q_pool=q_pool))
