@@ -6,14 +6,13 @@ ONNX Runtime and OpenVINO themselves live in `extras/`.
 """
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, cast
+from typing import Protocol, cast
 
 import torch
-from torch import nn
 
 from hiera_cli.compiled import CompiledForward
+from hiera_cli.device import choose_device, choose_dtype, dtype_name
 from hiera_cli.errors import UsageError
 from hiera_cli.exports import (
     RUNNABLE,
@@ -24,17 +23,11 @@ from hiera_cli.exports import (
     require_packages,
     verified_exports,
 )
-from hiera_cli.model.hiera import Hiera
+from hiera_cli.pixel_model import Layer, Pool, pixel_model
 from hiera_cli.threads import computing_threads
 from hiera_cli.weights import LoadedModel
 
 logger = logging.getLogger("hiera_cli")
-
-Layer = Literal["stage1", "stage2", "stage3", "stage4", "final"]
-Pool = Literal["mean", "max", "none"]
-LAYERS: tuple[Layer, ...] = ("stage1", "stage2", "stage3", "stage4", "final")
-POOLS: tuple[Pool, ...] = ("mean", "max", "none")
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,43 +94,6 @@ class Backend(Protocol):
 
         A GPU is only told what to do: `ModelOutput.wait` before they are read.
         """
-
-
-class PixelModel(nn.Module):
-    """A Hiera that takes raw pixels: uint8 or float in 0..255, (B, 3, T, H, W) or (B, 3, H, W)."""
-
-    mean: torch.Tensor
-    inverse_std: torch.Tensor
-
-    def __init__(self, model: Hiera, *, mean: Sequence[float], std: Sequence[float]) -> None:
-        super().__init__()
-        self.model = model
-        shape = (1, len(mean)) + (1,) * len(model.config.input_size)
-        scale = 255.0 * torch.tensor(std, dtype=torch.float32)
-        self.register_buffer("mean", 255.0 * torch.tensor(mean).view(shape), persistent=False)
-        self.register_buffer("inverse_std", (1.0 / scale).view(shape), persistent=False)
-
-    def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Pixels in 0..255 -> (x / 255 - mean) / std in the model's dtype."""
-        normalised = (pixels.to(self.mean.dtype) - self.mean) * self.inverse_std
-        return normalised.to(self.model.head.projection.weight.dtype)
-
-    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Pixels -> (logits (B, K), features (B, D))."""
-        features = self.model.forward_features(self.normalise(pixels))
-        return self.model.forward_head(features), features
-
-    def features_at(self, pixels: torch.Tensor, layer: Layer, pool: Pool) -> torch.Tensor:
-        """Pixels -> features of a layer, (B, D) pooled or (B, ..., D) as a map."""
-        x = self.normalise(pixels)
-        if layer == "final":
-            maps = self.model.forward_tokens(x)
-        else:
-            maps = self.model.forward_stages(x)[LAYERS.index(layer)]
-        if pool == "none":
-            return maps
-        tokens = maps.flatten(1, -2)
-        return tokens.mean(1) if pool == "mean" else tokens.amax(1)
 
 
 class TorchBackend:
@@ -226,55 +182,6 @@ class ExportedBackend:
         logits, features = (torch.from_numpy(x) for x in self._forward(pixels.float().numpy()))
         scores = logits.softmax(-1) if wanted.scores else None
         return ModelOutput(scores, features if wanted.layer == "final" else None)
-
-
-def pixel_model(loaded: LoadedModel) -> PixelModel:
-    """The loaded model with its normalisation in front, in eval mode."""
-    spec = loaded.preprocessing
-    return PixelModel(loaded.model, mean=spec.mean, std=spec.std).eval()
-
-
-def choose_device(name: str) -> torch.device:
-    """The device that a `--device` value means; `auto` prefers CUDA, then MPS, then the CPU.
-
-    Raises:
-        UsageError: an unknown device, or one that this machine does not have.
-    """
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        hint = "use auto, cpu, cuda, cuda:N or mps"
-        raise UsageError(f"unknown device '{name}'", hint=hint) from error
-    available = {
-        "cpu": 1,
-        "cuda": torch.cuda.device_count(),
-        "mps": int(torch.backends.mps.is_available()),
-    }
-    if (device.index or 0) >= available.get(device.type, 0):
-        raise UsageError(f"device '{name}' is not on this machine", hint="use --device auto")
-    return device
-
-
-def choose_dtype(name: str, device: torch.device) -> torch.dtype:
-    """The dtype that a `--dtype` value means; `auto` is float16 on CUDA, else float32.
-
-    Raises:
-        UsageError: an unknown dtype.
-    """
-    if name == "auto":
-        return torch.float16 if device.type == "cuda" else torch.float32
-    if name not in DTYPES:
-        raise UsageError(f"unknown dtype '{name}'", hint=f"use auto, {', '.join(DTYPES)}")
-    return DTYPES[name]
-
-
-def dtype_name(dtype: torch.dtype) -> str:
-    """A dtype as `--dtype` writes it."""
-    return str(dtype).removeprefix("torch.")
 
 
 def make_backend(

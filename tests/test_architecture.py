@@ -25,7 +25,7 @@ FLOORS: list[set[str]] = [
         "weights",
         "zoo",
     },
-    {"backend", "compiled", "engine", "exports", "pipeline"},
+    {"backend", "compiled", "device", "engine", "exports", "pipeline", "pixel_model"},
     {"tasks", "training", "extras"},
     {"report", "cli"},
     {"__main__"},

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from hiera_cli.backend import Backend, choose_device, choose_dtype
+from hiera_cli.backend import Backend
+from hiera_cli.device import choose_device, choose_dtype
 from hiera_cli.exports import machine_name
 from hiera_cli.inputs import InputPath
 from hiera_cli.options import EngineOptions

@@ -10,16 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from hiera_cli.backend import (
-    Backend,
-    ExportedBackend,
-    Wanted,
-    dtype_name,
-    make_backend,
-    pixel_model,
-)
+from hiera_cli.backend import Backend, ExportedBackend, Wanted, make_backend
+from hiera_cli.device import dtype_name
 from hiera_cli.errors import UsageError
 from hiera_cli.exports import RUNNABLE, Variant, open_export, require_packages
+from hiera_cli.pixel_model import pixel_model
 from hiera_cli.tasks.agreement import deviation
 from hiera_cli.tasks.export import write_variant
 from hiera_cli.tasks.machine import count_gflops

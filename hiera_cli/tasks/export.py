@@ -17,7 +17,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from hiera_cli.backend import PixelModel, pixel_model
 from hiera_cli.errors import HieraError, NoInputError, OutputError, UsageError
 from hiera_cli.exports import (
     PROGRAM_NAME,
@@ -29,6 +28,7 @@ from hiera_cli.exports import (
 )
 from hiera_cli.inputs import InputPath
 from hiera_cli.loader import LoaderOptions, load_batches
+from hiera_cli.pixel_model import PixelModel, pixel_model
 from hiera_cli.tasks.agreement import Agreement, as_tensors, compare, concatenate, worst
 from hiera_cli.tasks.timing import alternate
 from hiera_cli.video.sampling import make_protocol

@@ -10,13 +10,15 @@ from typing import Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-from hiera_cli.backend import LAYERS, POOLS, Layer, Pool, Wanted, choose_device, choose_dtype
+from hiera_cli.backend import Wanted
+from hiera_cli.device import choose_device, choose_dtype
 from hiera_cli.engine import Array, ClipResult, VideoFailure
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inputs import InputPath, expand_inputs, input_names, printable
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.options import EngineOptions, FeatureOptions, with_changes
 from hiera_cli.pipeline import Engine, open_engine
+from hiera_cli.pixel_model import LAYERS, POOLS, Layer, Pool
 from hiera_cli.tables import Column
 
 DEFAULT_PROTOCOL = "dense"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
-from hiera_cli.backend import pixel_model
 from hiera_cli.errors import UsageError
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.options import EngineOptions
+from hiera_cli.pixel_model import pixel_model
 from hiera_cli.tasks.machine import count_gflops
 from hiera_cli.weights import LoadedModel, open_model
 from hiera_cli.zoo import find_model

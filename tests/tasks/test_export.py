@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from hiera_cli.backend import Wanted, make_backend, pixel_model
+from hiera_cli.backend import Wanted, make_backend
 from hiera_cli.errors import UsageError
 from hiera_cli.exports import (
     RUNNABLE,
@@ -15,6 +15,7 @@ from hiera_cli.exports import (
     read_record,
 )
 from hiera_cli.inputs import expand_inputs
+from hiera_cli.pixel_model import pixel_model
 from hiera_cli.tasks.export import (
     ExportDeviatesError,
     export_model,
