@@ -9,21 +9,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hiera_cli.checkpoints.open import load_model
     from hiera_cli.errors import Failure, HieraError
     from hiera_cli.model.config import HieraConfig
     from hiera_cli.model.hiera import Hiera
     from hiera_cli.model.mae import MaskedAutoencoder
     from hiera_cli.options import EngineOptions
     from hiera_cli.tasks.classify import Classification, Prediction, classify
-    from hiera_cli.tasks.features import ClipFeature, extract_features
+    from hiera_cli.tasks.features.extract import ClipFeature, extract_features
     from hiera_cli.tasks.probe import ProbeRecord, probe
-    from hiera_cli.weights import load_model
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Classification": "tasks.classify",
-    "ClipFeature": "tasks.features",
+    "ClipFeature": "tasks.features.extract",
     "EngineOptions": "options",
     "Failure": "errors",
     "Hiera": "model.hiera",
@@ -33,8 +33,8 @@ _HOMES = {
     "Prediction": "tasks.classify",
     "ProbeRecord": "tasks.probe",
     "classify": "tasks.classify",
-    "extract_features": "tasks.features",
-    "load_model": "weights",
+    "extract_features": "tasks.features.extract",
+    "load_model": "checkpoints.open",
     "probe": "tasks.probe",
 }
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import torch
 
+from hiera_cli.checkpoints.open import LoadedModel, save_model
+from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
-from hiera_cli.weights import LoadedModel, save_model
-from hiera_cli.zoo import Preprocessing
 from tests.configs import tiny_image, tiny_video
 from tests.parity.official import enliven
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hiera_cli.video.decode import Limits, decode_video, probe
-from hiera_cli.video.isolate import DecodeProcess
+from hiera_cli.video.isolation.parent import DecodeProcess
 from hiera_cli.video.sampling import PROTOCOLS
 from tests.media import write_clip
 

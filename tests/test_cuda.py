@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from hiera_cli import engine
-from hiera_cli.backend import TorchBackend, Wanted
-from hiera_cli.engine import VideoResult
-from hiera_cli.loader import Batch, LoaderOptions
+from hiera_cli.checkpoints.open import LoadedModel, open_model
+from hiera_cli.inference import engine
+from hiera_cli.inference.backend import TorchBackend, Wanted
+from hiera_cli.inference.engine import VideoResult
+from hiera_cli.inference.loader import Batch, LoaderOptions
 from hiera_cli.video.sampling import PROTOCOLS
-from hiera_cli.weights import LoadedModel, open_model
 from tests.test_engine import FILES, end, view
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU with CUDA")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hiera_cli.weights import save_model
+from hiera_cli.checkpoints.open import save_model
 from tests.models import tiny_loaded_model
 
 HEAVY = ("torchvision", "pandas", "pyarrow", "matplotlib", "torch._dynamo", "torch._inductor")
@@ -14,7 +14,7 @@ SCRIPT = f"""
 import sys
 from hiera_cli import EngineOptions, Failure
 from hiera_cli.inputs import expand_inputs
-from hiera_cli.pipeline import open_engine
+from hiera_cli.inference.open import open_engine
 from hiera_cli.tasks.classify import classify_files
 engine = open_engine(EngineOptions(model=sys.argv[1], device="cpu", isolate=False))
 records = list(classify_files(expand_inputs([sys.argv[2]]), engine))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from hiera_cli.checkpoints import hub
 from hiera_cli.checkpoints.transfer import Progress, download_file, recorded_sha256
+from hiera_cli.checkpoints.zoo import BUNDLED_MODEL, CHECKPOINT_URL, WEIGHTS_LICENCE, Checkpoint
 from hiera_cli.errors import WeightsError
-from hiera_cli.zoo import BUNDLED_MODEL, CHECKPOINT_URL, WEIGHTS_LICENCE, Checkpoint
 
 logger = logging.getLogger("hiera_cli")
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from hiera_cli.checkpoints.zoo import ZOO, ZooModel
 from hiera_cli.errors import WeightsError
 from hiera_cli.model.config import HieraConfig
-from hiera_cli.zoo import ZOO, ZooModel
 
 Shapes = Mapping[str, tuple[int, ...]]
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from hiera_cli.checkpoints.labels import labels_from_config, parse_json, read_small_text
+from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.errors import OutputError, WeightsError
 from hiera_cli.inputs import printable
 from hiera_cli.model.config import HieraConfig
-from hiera_cli.zoo import Preprocessing
 
 CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"

@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 from typing import NoReturn
 
+from hiera_cli.checkpoints.zoo import LabelSet
 from hiera_cli.errors import HieraError, UsageError
 from hiera_cli.inputs import printable
-from hiera_cli.zoo import LabelSet
 
 MAX_FILE_BYTES = 64 * 2**20
 _NUM_LABELS: dict[LabelSet, int] = {"kinetics400": 400, "imagenet1k": 1000}

@@ -13,16 +13,16 @@ from hiera_cli.checkpoints.folder import (
     read_folder_config,
 )
 from hiera_cli.checkpoints.labels import known_labels, numbered_labels
-from hiera_cli.errors import UsageError, WeightsError
-from hiera_cli.model.config import HieraConfig
-from hiera_cli.zoo import (
+from hiera_cli.checkpoints.preprocessing import Preprocessing
+from hiera_cli.checkpoints.zoo import (
     BUNDLED_MODEL,
     Checkpoint,
-    Preprocessing,
     ZooModel,
     bundled_folder,
     unknown_model,
 )
+from hiera_cli.errors import UsageError, WeightsError
+from hiera_cli.model.config import HieraConfig
 
 
 @dataclass(frozen=True)

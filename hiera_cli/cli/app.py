@@ -12,10 +12,10 @@ from typing import Annotated, Any
 import typer
 
 from hiera_cli import __version__
-from hiera_cli.allocator import keep_freed_memory
 from hiera_cli.cli import console
 from hiera_cli.cli.options import flatten
 from hiera_cli.errors import HieraError, OutputError
+from hiera_cli.machine import keep_freed_memory
 
 INTERNAL_ERROR, INTERRUPTED = 1, 130
 ABOUT = "Video understanding with Hiera: classify, extract features, evaluate, train."

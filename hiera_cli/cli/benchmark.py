@@ -16,7 +16,7 @@ from hiera_cli.inputs import InputPath, expand_inputs
 from hiera_cli.options import EngineOptions
 
 if TYPE_CHECKING:
-    from hiera_cli.tasks.benchmark import BenchmarkReport
+    from hiera_cli.tasks.benchmark.run import BenchmarkReport
 
 FLAGS: dict[str, Any] = {
     "inputs": typer.Argument(
@@ -55,10 +55,10 @@ def benchmark(
     A zoo name is measured with random weights: nothing is downloaded. The comparison takes turns
     in one process and reports medians and ratios.
     """
-    from hiera_cli.pipeline import positive
+    from hiera_cli.inference.open import positive
     from hiera_cli.report.speed_plot import draw_speed_plot, require_matplotlib
-    from hiera_cli.tasks.benchmark import BenchmarkOptions
-    from hiera_cli.tasks.benchmark import benchmark as measure
+    from hiera_cli.tasks.benchmark.run import BenchmarkOptions
+    from hiera_cli.tasks.benchmark.run import benchmark as measure
 
     if plot is not None:
         require_matplotlib()
@@ -87,7 +87,7 @@ def _videos(inputs: list[str] | None) -> Iterator[list[InputPath]]:
             raise NoInputError("no video found", hint="name files or a folder that holds some")
         yield files
         return
-    from hiera_cli.tasks.generated import generated_videos
+    from hiera_cli.tasks.benchmark.generated import generated_videos
 
     with generated_videos(num=NUM_GENERATED) as files:
         yield files

@@ -21,7 +21,7 @@ def classify(inputs: Inputs, engine: EngineOptions, output: OutputOptions, top_k
 
     The default model needs its weights downloaded once; `-m camera-motion` is bundled.
     """
-    from hiera_cli.pipeline import open_engine
+    from hiera_cli.inference.open import open_engine
     from hiera_cli.tasks.classify import DEFAULT_PROTOCOL, classify_files
 
     files = list(expand_inputs(inputs, stdin=sys.stdin))

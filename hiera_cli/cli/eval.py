@@ -18,9 +18,9 @@ from hiera_cli.inputs import printable
 from hiera_cli.options import EngineOptions
 
 if TYPE_CHECKING:
-    from hiera_cli.pipeline import Engine
-    from hiera_cli.tasks.account import Account, Summary
-    from hiera_cli.tasks.evaluate import EvaluationPlan
+    from hiera_cli.inference.engine import Engine
+    from hiera_cli.tasks.evaluation.evaluate import EvaluationPlan
+    from hiera_cli.tasks.evaluation.summary import Account, Summary
 
 ON_EXISTING = ("resume", "overwrite", "error")
 PREDICTIONS = "predictions.parquet"
@@ -67,8 +67,8 @@ def evaluate(
     Stopped at any moment and started again, it goes on where it was.
     """
     from hiera_cli.datasets.dataset import read_dataset
-    from hiera_cli.tasks.account import draw_up, read_labels_of
-    from hiera_cli.tasks.evaluate import plan_evaluation
+    from hiera_cli.tasks.evaluation.evaluate import plan_evaluation
+    from hiera_cli.tasks.evaluation.summary import draw_up, read_labels_of
 
     _check(format, on_existing)
     data = read_dataset(dataset, annotations=annotations, split=split)
@@ -111,8 +111,8 @@ def _introduce(data: Any, *, quiet: bool) -> None:
 
 def _open_engine(options: EngineOptions) -> "Engine":
     """The engine; image models see the paper's single center crop unless told otherwise."""
-    from hiera_cli.pipeline import loader_options, open_engine
-    from hiera_cli.tasks.evaluate import DEFAULT_IMAGE_PROTOCOL, DEFAULT_PROTOCOL
+    from hiera_cli.inference.open import loader_options, open_engine
+    from hiera_cli.tasks.evaluation.evaluate import DEFAULT_IMAGE_PROTOCOL, DEFAULT_PROTOCOL
 
     engine = open_engine(options, protocol=DEFAULT_PROTOCOL)
     preprocessing = engine.loaded.preprocessing
@@ -139,7 +139,7 @@ def _run(
 ) -> None:
     """Add every video that the table lacks, in a way that survives being stopped."""
     from hiera_cli.tables import begin_table, lock_output, parse_output
-    from hiera_cli.tasks.evaluate import evaluate, shorten, table_columns, table_settings
+    from hiera_cli.tasks.evaluation.evaluate import evaluate, shorten, table_columns, table_settings
 
     if plan.match.unknown and not quiet:
         console.say(f"warning: labels the model does not have: {shorten(plan.match.unknown)}")
@@ -180,7 +180,7 @@ def _follow(results: Iterator[Any], total: int, *, quiet: bool) -> Iterator[Fail
 def _write(account: "Account", folder: Path, dataset: str, engine: EngineOptions) -> "Summary":
     """Write everything but the predictions."""
     from hiera_cli.report.bundle import write_report
-    from hiera_cli.tasks.account import summarise
+    from hiera_cli.tasks.evaluation.summary import summarise
     from hiera_cli.video.decode import Limits
 
     summary = summarise(account, dataset=printable(os.path.abspath(dataset)))  # noqa: PTH100

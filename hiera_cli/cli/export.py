@@ -13,8 +13,8 @@ from hiera_cli.errors import NoInputError, UsageError
 from hiera_cli.inputs import InputPath, expand_inputs
 
 if TYPE_CHECKING:
-    from hiera_cli.exports import ExportRecord
-    from hiera_cli.zoo import Preprocessing
+    from hiera_cli.checkpoints.preprocessing import Preprocessing
+    from hiera_cli.exports.record import ExportRecord
 
 FLAGS: dict[str, Any] = {
     "model": typer.Argument(metavar="MODEL", help="Zoo name, model folder or weights file."),
@@ -53,10 +53,11 @@ def export(
     features; `--backend` finds it again. Without --verify and --calibrate it is compared on a
     video that is made up for the purpose.
     """
-    from hiera_cli.exports import export_folder, find_variant
-    from hiera_cli.pipeline import set_threads
+    from hiera_cli.checkpoints.open import open_model
+    from hiera_cli.exports.record import export_folder
+    from hiera_cli.exports.variants import find_variant
+    from hiera_cli.inference.open import set_threads
     from hiera_cli.tasks.export import export_model
-    from hiera_cli.weights import open_model
 
     variant = find_variant(format, int8=int8)
     if int8 and not calibrate:
@@ -78,8 +79,8 @@ def export(
 
 def _views(names: Sequence[str] | None, look: "Preprocessing", num: int) -> Any:
     """So many views (N, 3, T, H, W) of the videos that are named, else of one that is made up."""
+    from hiera_cli.tasks.benchmark.generated import generated_videos
     from hiera_cli.tasks.export import read_views
-    from hiera_cli.tasks.generated import generated_videos
 
     if names:
         return read_views(spread(_files(names), num), look, num_views=num)

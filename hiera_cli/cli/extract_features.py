@@ -70,8 +70,8 @@ def _write(
     table: TableOptions,
     talk: TalkOptions,
 ) -> int:
-    from hiera_cli.tasks.feature_table import Started, plan_output, write_features
-    from hiera_cli.tasks.feature_writer import VideoFeatures
+    from hiera_cli.tasks.features.table import Started, plan_output, write_features
+    from hiera_cli.tasks.features.writer import VideoFeatures
 
     records = write_features(files, out, features=features, options=engine, table=table)
     started = next(records)
@@ -105,7 +105,7 @@ def _estimate(
     table: TableOptions,
     form: str | None,
 ) -> int:
-    from hiera_cli.tasks.estimate import estimate_features
+    from hiera_cli.tasks.features.estimate import estimate_features
 
     found = estimate_features(files, out, features=features, options=engine, table=table)
     if form in ("json", "jsonl"):

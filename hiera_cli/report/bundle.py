@@ -7,7 +7,7 @@ from hiera_cli.report.files import confusion_csv, metrics_json, per_class_csv, w
 from hiera_cli.report.page import confused_pairs, render_page
 from hiera_cli.report.thumbnails import film_strips
 from hiera_cli.tables.place import output_errors
-from hiera_cli.tasks.account import Account, Summary
+from hiera_cli.tasks.evaluation.summary import Account, Summary
 from hiera_cli.video.decode import Limits
 from hiera_cli.video.sampling import Protocol
 

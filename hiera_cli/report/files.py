@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hiera_cli.tables.place import output_errors, write_file
-from hiera_cli.tasks.account import Account, Summary
+from hiera_cli.tasks.evaluation.summary import Account, Summary
 
 PER_CLASS_COLUMNS = (
     "index", "label", "num_videos", "top1", "top5", "num_predicted", "precision", "confused_with",

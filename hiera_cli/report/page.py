@@ -8,8 +8,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hiera_cli.report.files import most_confused_with
 from hiera_cli.report.plots import calibration_bars, confusion_matrix, split_bar
-from hiera_cli.tasks.account import Account, Summary
-from hiera_cli.tasks.metrics import Outcome
+from hiera_cli.tasks.evaluation.metrics import Outcome
+from hiera_cli.tasks.evaluation.summary import Account, Summary
 
 MAX_BYTES = 2_000_000
 MAX_PAIRS = 12

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hiera_cli.tasks.metrics import CalibrationBin, Metrics
+from hiera_cli.tasks.evaluation.metrics import CalibrationBin, Metrics
 
 MAX_MATRIX_CLASSES = 24
 

@@ -5,8 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hiera_cli.errors import OutputError, UsageError
-from hiera_cli.tasks.benchmark import BenchmarkReport
-from hiera_cli.tasks.comparison import Comparison
+from hiera_cli.tasks.benchmark.comparison import Comparison
+from hiera_cli.tasks.benchmark.run import BenchmarkReport
 
 OURS, THEIRS = "tab:blue", "tab:gray"
 

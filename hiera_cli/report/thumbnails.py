@@ -12,7 +12,7 @@ from PIL import Image
 
 from hiera_cli.errors import MediaError
 from hiera_cli.video.decode import Event, Frame, Limits, Planned
-from hiera_cli.video.isolate import DecodeProcess
+from hiera_cli.video.isolation.parent import DecodeProcess
 from hiera_cli.video.sampling import ClipPlan, Protocol
 
 logger = logging.getLogger("hiera_cli")

@@ -13,7 +13,7 @@ from hiera_cli.synth.canvas import Canvas, Colour
 from hiera_cli.synth.postcards import city, harbour, meadow, mountains, table
 from hiera_cli.synth.scenes import Frames, Layer, Look, Scene, render
 from hiera_cli.synth.textures import Rng
-from hiera_cli.video.draw import h264, vp9, write_video
+from hiera_cli.video.encode import h264, vp9, write_video
 
 WIDTH, HEIGHT, FPS, NUM_FRAMES = 320, 240, 30, 90
 SEED = 7

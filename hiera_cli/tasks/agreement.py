@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hiera_cli.exports import Array
+from hiera_cli.exports.variants import Array
 
 Outputs = tuple[Tensor, Tensor]
 """Logits (B, K) and features (B, D)."""

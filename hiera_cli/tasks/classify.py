@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
-from hiera_cli.backend import Wanted
-from hiera_cli.engine import Array, VideoFailure, VideoResult
 from hiera_cli.errors import Failure, UsageError
+from hiera_cli.exports.variants import Array
+from hiera_cli.inference.backend import Wanted
+from hiera_cli.inference.engine import Engine, VideoFailure, VideoResult
+from hiera_cli.inference.open import open_engine
 from hiera_cli.inputs import InputPath, expand_inputs, input_names
 from hiera_cli.options import EngineOptions, with_changes
-from hiera_cli.pipeline import Engine, open_engine
 
 DEFAULT_PROTOCOL = "balanced"
 

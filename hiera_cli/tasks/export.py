@@ -17,23 +17,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from hiera_cli.checkpoints.open import LoadedModel
+from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.errors import HieraError, NoInputError, OutputError, UsageError
-from hiera_cli.exports import (
-    PROGRAM_NAME,
-    ExportRecord,
-    Variant,
-    machine_name,
-    open_export,
-    write_record,
-)
+from hiera_cli.exports.record import ExportRecord, write_record
+from hiera_cli.exports.runtimes import open_export, write_export
+from hiera_cli.exports.variants import Variant
+from hiera_cli.inference.loader import LoaderOptions, load_batches
+from hiera_cli.inference.pixel_model import PixelModel, pixel_model
 from hiera_cli.inputs import InputPath
-from hiera_cli.loader import LoaderOptions, load_batches
-from hiera_cli.pixel_model import PixelModel, pixel_model
+from hiera_cli.machine import machine_name
 from hiera_cli.tasks.agreement import Agreement, as_tensors, compare, concatenate, worst
-from hiera_cli.tasks.timing import alternate
+from hiera_cli.tasks.benchmark.timing import alternate
 from hiera_cli.video.sampling import make_protocol
-from hiera_cli.weights import LoadedModel
-from hiera_cli.zoo import Preprocessing
 
 logger = logging.getLogger("hiera_cli")
 
@@ -123,18 +119,8 @@ def write_variant(
     calibration: Tensor | None = None,
 ) -> None:
     """Write the files of an export; arguments as in `export_model`."""
-    program = capture(module, example)
-    if variant.format == "onnx":
-        from hiera_cli.extras.onnx import write_onnx
-
-        write_onnx(program, folder)
-    elif variant.format == "openvino":
-        from hiera_cli.extras.openvino import write_openvino
-
-        rounded = None if calibration is None else [v[None].numpy() for v in to_uint8(calibration)]
-        write_openvino(program, folder, calibration=rounded)
-    else:
-        torch.export.save(program, folder / PROGRAM_NAME)
+    rounded = None if calibration is None else [v[None].numpy() for v in to_uint8(calibration)]
+    write_export(capture(module, example), variant, folder, calibration=rounded)
 
 
 def capture(module: PixelModel, example: Tensor) -> torch.export.ExportedProgram:

@@ -19,8 +19,7 @@ from hiera_cli.checkpoints.folder import (
 )
 from hiera_cli.checkpoints.labels import known_labels
 from hiera_cli.checkpoints.transfer import Progress, file_sha256
-from hiera_cli.errors import NoInputError, WeightsError
-from hiera_cli.zoo import (
+from hiera_cli.checkpoints.zoo import (
     BUNDLED_MODEL,
     WEIGHTS_LICENCE,
     ZOO,
@@ -30,6 +29,7 @@ from hiera_cli.zoo import (
     find_checkpoint,
     unknown_model,
 )
+from hiera_cli.errors import NoInputError, WeightsError
 
 CODE_LICENCE = "Apache-2.0"
 
@@ -179,7 +179,7 @@ def verify(names: Iterable[str] = (), *, cache_dir: str | None = None) -> Iterat
 
 
 def _verify(name: str, path: Path, expected: str | None, cache_dir: str | None) -> Verification:
-    from hiera_cli.weights import open_model
+    from hiera_cli.checkpoints.open import open_model
 
     found, problem = "", ""
     try:

@@ -12,7 +12,7 @@ from hiera_cli.inputs import InputPath, expand_inputs, input_names
 from hiera_cli.options import ProbeOptions, with_changes
 from hiera_cli.video.decode import Limits, VideoInfo
 from hiera_cli.video.decode import probe as probe_file
-from hiera_cli.video.isolate import DecodeProcess
+from hiera_cli.video.isolation.parent import DecodeProcess
 from hiera_cli.video.sampling import ClipPlan, Protocol, make_protocol, plan_clips
 
 

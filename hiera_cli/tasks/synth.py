@@ -10,18 +10,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from hiera_cli.checkpoints.open import save_model
+from hiera_cli.checkpoints.preprocessing import Preprocessing
+from hiera_cli.checkpoints.zoo import BUNDLED_MODEL
 from hiera_cli.model.config import HieraConfig
-from hiera_cli.model.gratings import make_motion_network
 from hiera_cli.options import SynthOptions
 from hiera_cli.synth.camera import MOTIONS
 from hiera_cli.synth.footage import Footage, read_footage, stage_footage
+from hiera_cli.synth.gratings import make_motion_network
 from hiera_cli.synth.props import Props
 from hiera_cli.synth.samples import FILMS, film_samples
 from hiera_cli.synth.scenes import Scene, render
 from hiera_cli.synth.staging import Shot, stage, stage_plainly
-from hiera_cli.video.draw import h264, write_video
-from hiera_cli.weights import save_model
-from hiera_cli.zoo import BUNDLED_MODEL, Preprocessing
+from hiera_cli.video.encode import h264, write_video
 
 BLOCK = 200
 WINDOWS_OF_A_SOURCE = 6

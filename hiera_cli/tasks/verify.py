@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from hiera_cli.engine import ClipResult, VideoFailure
 from hiera_cli.errors import Failure, UsageError
+from hiera_cli.inference.engine import ClipResult, Engine, VideoFailure
 from hiera_cli.inputs import InputPath
 from hiera_cli.options import EngineOptions, FeatureOptions
-from hiera_cli.pipeline import Engine
 from hiera_cli.tables import count_rows, read_metadata, take_rows
-from hiera_cli.tasks.features import ClipFeature, clip_feature, open_feature_engine, wanted
+from hiera_cli.tasks.features.extract import ClipFeature, clip_feature, open_feature_engine, wanted
 
 TOLERANCES = {"float32": 1e-3, "bfloat16": 5e-2, "float16": 1e-2}
 

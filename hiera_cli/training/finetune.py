@@ -4,9 +4,13 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
+from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.model.hiera import Hiera
-from hiera_cli.training.classification import Classification
-from hiera_cli.training.clips import ClipSource
+from hiera_cli.training.data.augmentation import Augmentation
+from hiera_cli.training.data.clips import ClipSource
+from hiera_cli.training.data.labelled import LabelledVideos, read_labelled
+from hiera_cli.training.data.mixing import Mixing
+from hiera_cli.training.data.symmetries import Symmetries
 from hiera_cli.training.distributed import Process, joined_process
 from hiera_cli.training.initial import (
     Initial,
@@ -15,17 +19,13 @@ from hiera_cli.training.initial import (
     open_pretrained,
     seeded,
 )
-from hiera_cli.training.labelled import LabelledVideos, read_labelled
 from hiera_cli.training.loop import train
-from hiera_cli.training.mixing import Mixing
+from hiera_cli.training.objectives.classification import Classification
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
 from hiera_cli.training.recipe import FinetuneChanges, FinetuneRecipe
 from hiera_cli.training.recipes import finetune_recipe
 from hiera_cli.training.records import Record
 from hiera_cli.training.run import Run, make_run
-from hiera_cli.training.symmetries import Symmetries
-from hiera_cli.video.augment import Augmentation
-from hiera_cli.zoo import Preprocessing
 
 logger = logging.getLogger("hiera_cli")
 

@@ -10,16 +10,11 @@ from torch import Tensor, nn
 
 from hiera_cli.checkpoints.file import open_weights
 from hiera_cli.checkpoints.folder import CONFIG_NAME, read_folder_config
+from hiera_cli.checkpoints.open import open_model
+from hiera_cli.checkpoints.preprocessing import Preprocessing
+from hiera_cli.checkpoints.zoo import BUNDLED_MODEL, bundled_folder, find_checkpoint, unknown_model
 from hiera_cli.errors import UsageError, WeightsError
 from hiera_cli.model.config import HieraConfig
-from hiera_cli.weights import open_model
-from hiera_cli.zoo import (
-    BUNDLED_MODEL,
-    Preprocessing,
-    bundled_folder,
-    find_checkpoint,
-    unknown_model,
-)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -9,7 +9,7 @@ from torch import nn
 
 from hiera_cli.errors import Failure, NoInputError, UsageError
 from hiera_cli.training.checkpoint import RunFolder, read_state, read_weights
-from hiera_cli.training.data import Batch, training_batches
+from hiera_cli.training.data.batches import Batch, training_batches
 from hiera_cli.training.distributed import gather_objects, wait_for_all
 from hiera_cli.training.optim import set_lr
 from hiera_cli.training.records import Epoch, MetricsLog, Record, Skipped, Started, Step

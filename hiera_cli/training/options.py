@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from hiera_cli.checkpoints.zoo import DEFAULT_MODEL
 from hiera_cli.errors import UsageError
 from hiera_cli.options import SamplingName, Symmetry
-from hiera_cli.zoo import DEFAULT_MODEL
 
 Precision = Literal["float32", "bfloat16", "float16"]
 OnExisting = Literal["resume", "overwrite", "error"]

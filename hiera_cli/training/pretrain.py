@@ -7,8 +7,10 @@ from hiera_cli.errors import NoInputError
 from hiera_cli.inputs import IMAGE_SUFFIXES, VIDEO_SUFFIXES, expand_inputs
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.mae import MaskedAutoencoder
-from hiera_cli.training.clips import ClipSource
-from hiera_cli.training.data import TrainingVideo
+from hiera_cli.training.data.augmentation import Augmentation
+from hiera_cli.training.data.batches import TrainingVideo
+from hiera_cli.training.data.clips import ClipSource
+from hiera_cli.training.data.symmetries import Symmetries
 from hiera_cli.training.distributed import Process, joined_process
 from hiera_cli.training.initial import (
     copy_weights,
@@ -17,14 +19,12 @@ from hiera_cli.training.initial import (
     seeded,
 )
 from hiera_cli.training.loop import train
+from hiera_cli.training.objectives.reconstruction import Reconstruction
 from hiera_cli.training.options import ClipOptions, PretrainOptions, RunOptions
 from hiera_cli.training.recipe import PretrainChanges, PretrainRecipe
 from hiera_cli.training.recipes import pretrain_recipe
-from hiera_cli.training.reconstruction import Reconstruction
 from hiera_cli.training.records import Record
 from hiera_cli.training.run import Run, make_run
-from hiera_cli.training.symmetries import Symmetries
-from hiera_cli.video.augment import Augmentation
 
 PAPER = PretrainChanges()
 DEFAULT_CLIPS = ClipOptions()

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from hiera_cli.model.config import HieraConfig
-from hiera_cli.training.clips import ClipSource
-from hiera_cli.training.data import Batch, TrainingClips, TrainingVideo
+from hiera_cli.training.data.augmentation import Augmentation
+from hiera_cli.training.data.batches import Batch, TrainingClips, TrainingVideo
+from hiera_cli.training.data.clips import ClipSource
+from hiera_cli.training.data.order import Order
+from hiera_cli.training.data.symmetries import Symmetries
 from hiera_cli.training.distributed import Process
 from hiera_cli.training.optim import lr_at, make_optimizer
 from hiera_cli.training.options import RunOptions
-from hiera_cli.training.order import Order
 from hiera_cli.training.recipe import Recipe
 from hiera_cli.training.records import Validation
 from hiera_cli.training.state import Average, TrainingState
-from hiera_cli.training.symmetries import Symmetries
-from hiera_cli.video.augment import Augmentation
 
 
 class Objective(Protocol):

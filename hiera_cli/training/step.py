@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from hiera_cli.errors import HieraError
-from hiera_cli.training.data import Batch, blank_batch
+from hiera_cli.training.data.batches import Batch, blank_batch
 from hiera_cli.training.distributed import sum_over_processes
 from hiera_cli.training.run import Run
 

@@ -12,8 +12,8 @@ from hiera_cli.checkpoints.download import (
     fetch_checkpoint,
 )
 from hiera_cli.checkpoints.transfer import file_sha256
+from hiera_cli.checkpoints.zoo import Checkpoint, find_checkpoint
 from hiera_cli.errors import OutputError, WeightsError
-from hiera_cli.zoo import Checkpoint, find_checkpoint
 from tests.checkpoints.conftest import set_sources
 from tests.checkpoints.server import Server
 

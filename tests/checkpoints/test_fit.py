@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from hiera_cli.checkpoints.fit import check_fit, infer_config, recognise
+from hiera_cli.checkpoints.zoo import ZOO, find_model
 from hiera_cli.errors import WeightsError
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.model.mae import MaskedAutoencoder
-from hiera_cli.zoo import ZOO, find_model
 
 Shapes = dict[str, tuple[int, ...]]
 PATH = Path("w.pth")

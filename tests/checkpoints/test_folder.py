@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hiera_cli.checkpoints.folder import find_weights, read_folder_config, write_folder_config
+from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.errors import OutputError, WeightsError
 from hiera_cli.model.config import HieraConfig
-from hiera_cli.zoo import Preprocessing
 
 CONFIG = HieraConfig(embed_dim=16, num_classes=2, stages=(1, 1, 1, 1))
 

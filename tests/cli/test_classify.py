@@ -11,10 +11,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from hiera_cli.checkpoints.open import save_model
+from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.cli.app import make_app
 from hiera_cli.model.hiera import Hiera
-from hiera_cli.weights import save_model
-from hiera_cli.zoo import Preprocessing
 from tests.configs import tiny_video
 
 TINY = tiny_video(embed_dim=16, num_classes=7)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from hiera_cli.checkpoints.open import save_model
+from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.options import EngineOptions, FeatureOptions
-from hiera_cli.tasks.features import ClipFeature, extract_features
-from hiera_cli.weights import save_model
-from hiera_cli.zoo import Preprocessing
+from hiera_cli.tasks.features.extract import ClipFeature, extract_features
 from tests.parity.official import VIDEO, WIDTHS, enliven, official_hiera
 from tests.parity.reference import crops, decode_all, normalise, window_indices
 

@@ -9,9 +9,9 @@ from hiera_cli.datasets.class_names import match_labels
 from hiera_cli.datasets.dataset import Dataset, Sample
 from hiera_cli.errors import Failure
 from hiera_cli.tables import begin_table, lock_output, parse_output
-from hiera_cli.tasks.account import Account, draw_up
-from hiera_cli.tasks.evaluate import EvaluationPlan, key_of, table_columns
-from hiera_cli.tasks.metrics import judge
+from hiera_cli.tasks.evaluation.evaluate import EvaluationPlan, key_of, table_columns
+from hiera_cli.tasks.evaluation.metrics import judge
+from hiera_cli.tasks.evaluation.summary import Account, draw_up
 
 
 @dataclass(frozen=True)

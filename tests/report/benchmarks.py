@@ -1,10 +1,10 @@
 """Benchmark reports made by hand, for what reads them."""
 
-from hiera_cli.tasks.benchmark import BenchmarkReport
-from hiera_cli.tasks.comparison import Comparison
-from hiera_cli.tasks.stages import stage
-from hiera_cli.tasks.sweep import SweepPoint
-from hiera_cli.tasks.training_steps import TrainingStep
+from hiera_cli.tasks.benchmark.comparison import Comparison
+from hiera_cli.tasks.benchmark.run import BenchmarkReport
+from hiera_cli.tasks.benchmark.stages import stage
+from hiera_cli.tasks.benchmark.sweep import SweepPoint
+from hiera_cli.tasks.benchmark.training_steps import TrainingStep
 
 
 def comparison(name: str, *, top1: float | None) -> Comparison:

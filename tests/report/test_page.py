@@ -8,7 +8,7 @@ import pytest
 from hiera_cli.errors import Failure
 from hiera_cli.report.page import MAX_BYTES, class_rows, confused_pairs, render_page
 from hiera_cli.report.thumbnails import as_data_uri
-from hiera_cli.tasks.account import summarise
+from hiera_cli.tasks.evaluation.summary import summarise
 from tests.report.accounts import Made, make_account
 
 LABELS = ["pan left", "pan right", "static", "<script>alert(1)</script>", "{{ 7*7 }}"]

@@ -6,7 +6,7 @@ from hiera_cli.report.plots import (
     confusion_matrix,
     split_bar,
 )
-from hiera_cli.tasks.metrics import CalibrationBin, Outcome, measure
+from hiera_cli.tasks.evaluation.metrics import CalibrationBin, Outcome, measure
 
 
 def outcomes(*pairs: tuple[int, int]) -> list[Outcome]:

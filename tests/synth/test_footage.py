@@ -7,7 +7,7 @@ import torch
 from hiera_cli.synth.footage import Footage, read_footage, stage_footage
 from hiera_cli.synth.scenes import render
 from hiera_cli.synth.staging import Shot
-from hiera_cli.video.draw import write_video
+from hiera_cli.video.encode import write_video
 
 SHOT = Shot(width=48, height=32)
 

@@ -4,18 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from hiera_cli.backend import Wanted, make_backend
+from hiera_cli.checkpoints.open import open_model
 from hiera_cli.errors import UsageError
-from hiera_cli.exports import (
-    RUNNABLE,
-    ExportRecord,
-    export_folder,
-    find_variant,
-    open_export,
-    read_record,
-)
+from hiera_cli.exports.record import ExportRecord, export_folder, read_record
+from hiera_cli.exports.runtimes import open_export
+from hiera_cli.exports.variants import RUNNABLE, find_variant
+from hiera_cli.inference.backend import Wanted, make_backend
+from hiera_cli.inference.pixel_model import pixel_model
 from hiera_cli.inputs import expand_inputs
-from hiera_cli.pixel_model import pixel_model
 from hiera_cli.tasks.export import (
     ExportDeviatesError,
     export_model,
@@ -25,7 +21,6 @@ from hiera_cli.tasks.export import (
     verify,
     write_variant,
 )
-from hiera_cli.weights import open_model
 from tests.models import random_views, tiny_loaded_model
 
 # what torch.export, the ONNX exporter and NNCF warn about is their own

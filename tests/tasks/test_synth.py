@@ -4,13 +4,13 @@ import av
 import numpy as np
 import pytest
 
+from hiera_cli.checkpoints.open import open_model
 from hiera_cli.datasets.dataset import normalise_label, read_dataset
 from hiera_cli.errors import UsageError
 from hiera_cli.options import SynthOptions
 from hiera_cli.synth.camera import MOTIONS
 from hiera_cli.tasks.synth import BLOCK, make_start, synthesise
-from hiera_cli.video.draw import write_video
-from hiera_cli.weights import open_model
+from hiera_cli.video.encode import write_video
 
 
 def frames_of(path):

@@ -6,12 +6,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from hiera_cli.checkpoints.open import open_model
 from hiera_cli.errors import UsageError
 from hiera_cli.training.finetune import finetune
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
 from hiera_cli.training.recipe import FinetuneChanges
 from hiera_cli.training.records import Epoch, Started, Step
-from hiera_cli.weights import open_model
 from tests.training.media import SHIFTS, write_classes
 
 PLAIN = FinetuneChanges(

@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file
 
+from hiera_cli.checkpoints.open import open_model
 from hiera_cli.errors import NoInputError, WeightsError
 from hiera_cli.training.finetune import finetune
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, PretrainOptions, RunOptions
 from hiera_cli.training.pretrain import pretrain
 from hiera_cli.training.recipe import FinetuneChanges, PretrainChanges
 from hiera_cli.training.records import Epoch, Step
-from hiera_cli.weights import open_model
 from tests.media import write_frames
 from tests.training.media import CONFIG, PICTURE_CONFIG, moving, write_config
 

@@ -1,11 +1,11 @@
 import pytest
 
+from hiera_cli.checkpoints.open import open_model
+from hiera_cli.checkpoints.zoo import find_model
 from hiera_cli.errors import UsageError
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.training.recipe import FinetuneChanges, PretrainChanges
 from hiera_cli.training.recipes import FINETUNE, PRETRAIN, finetune_recipe, pretrain_recipe
-from hiera_cli.weights import open_model
-from hiera_cli.zoo import find_model
 from tests.training.media import CONFIG
 
 

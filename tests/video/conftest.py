@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hiera_cli.video.isolate import DecodeProcess
+from hiera_cli.video.isolation.parent import DecodeProcess
 
 
 @pytest.fixture

@@ -1,1 +1,0 @@
-"""Backends and schedulers from optional packages, imported inside functions only."""

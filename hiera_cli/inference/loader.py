@@ -1,0 +1,240 @@
+"""Paths in, batches of views out, with decoding in the background.
+
+Worker threads decode ahead, one video each; the consumer takes their clips in input order and
+fills batches across videos. A video that cannot be read becomes a `Failure` in its place and
+stops nothing.
+"""
+
+import logging
+import threading
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import chain, islice
+
+import torch
+
+from hiera_cli.checkpoints.preprocessing import Preprocessing
+from hiera_cli.errors import Failure, MediaError
+from hiera_cli.inference.prefetch import prefetch
+from hiera_cli.inference.threads import compute_alone
+from hiera_cli.inputs import InputPath
+from hiera_cli.video.collector import ClipCollector, Crops
+from hiera_cli.video.crops import CropPlan
+from hiera_cli.video.decode import Limits, VideoInfo, decode_video
+from hiera_cli.video.isolation.parent import DecodeProcess
+from hiera_cli.video.sampling import ClipPlan, Protocol
+
+logger = logging.getLogger("hiera_cli")
+
+
+@dataclass(frozen=True, slots=True)
+class LoaderOptions:
+    """How videos become batches.
+
+    Attributes:
+        protocol: which clips and how many crops are taken from a video.
+        preprocessing: what the model expects its pixels to be.
+        batch_size: views in a batch.
+        workers: videos decoded at the same time.
+        decode_threads: FFmpeg threads for each of them.
+        limits: bounds on what a file may cost.
+        isolate: decode in child processes that can be killed when FFmpeg hangs; None: when there
+            is more than one video.
+        square_pixels: stretch frames whose pixels are not square.
+        pin_memory: keep batches where a GPU can fetch them itself.
+    """
+
+    protocol: Protocol
+    preprocessing: Preprocessing
+    batch_size: int = 4
+    workers: int = 1
+    decode_threads: int = 1
+    limits: Limits = field(default_factory=Limits)
+    isolate: bool | None = None
+    square_pixels: bool = False
+    pin_memory: bool = False
+
+    @property
+    def crop_plan(self) -> CropPlan:
+        """The crops of one frame: a single center crop keeps more around it than three do."""
+        wanted = self.preprocessing
+        three = self.protocol.num_crops == 3
+        return CropPlan(
+            short_side=wanted.crop_size if three else wanted.short_side,
+            crop_size=wanted.crop_size,
+            num_crops=self.protocol.num_crops,
+            interpolation=wanted.interpolation,
+        )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ViewSlot:
+    """Where one view of a batch comes from."""
+
+    video_index: int
+    clip: ClipPlan
+    crop_index: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class VideoEnd:
+    """The last word on a video: what it was, or why it gave no result."""
+
+    video_index: int
+    input: InputPath
+    info: VideoInfo | None
+    failure: Failure | None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Batch:
+    """Views ready for a model.
+
+    Attributes:
+        pixels: (B, 3, T, H, W) float32 in 0..255; (B, 3, H, W) for image models; B may be 0.
+        slots: the origin of each of the B views, in input order.
+        ended: videos whose last view is in this batch or an earlier one.
+    """
+
+    pixels: torch.Tensor
+    slots: tuple[ViewSlot, ...]
+    ended: tuple[VideoEnd, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Clip:
+    """One decoded clip: T frames, each with its crops."""
+
+    video_index: int
+    plan: ClipPlan
+    frames: list[Crops]
+
+    def write_view(self, crop_index: int, view: torch.Tensor) -> None:
+        """Copy one crop of every frame into `view` (3, T, S, S)."""
+        for time_index, crops in enumerate(self.frames):
+            view[:, time_index].copy_(crops[crop_index])
+
+
+_Item = _Clip | VideoEnd
+
+
+def load_batches(inputs: Iterable[InputPath], options: LoaderOptions) -> Iterator[Batch]:
+    """Decode `inputs` in the background and yield their views in input order."""
+    with closing(_decode_ahead(inputs, options)) as items:
+        yield from _fill_batches(items, options)
+
+
+def _fill_batches(items: Iterable[_Item], options: LoaderOptions) -> Iterator[Batch]:
+    pixels = _empty_batch(options)
+    slots: list[ViewSlot] = []
+    ended: list[VideoEnd] = []
+    for item in items:
+        if isinstance(item, VideoEnd):
+            ended.append(item)
+            if not slots:
+                yield _batch(pixels, slots, ended, options)
+                ended = []
+            continue
+        for crop_index in range(options.protocol.num_crops):
+            item.write_view(crop_index, pixels[len(slots)])
+            slots.append(ViewSlot(item.video_index, item.plan, crop_index))
+            if len(slots) == options.batch_size:
+                yield _batch(pixels, slots, ended, options)
+                pixels, slots, ended = _empty_batch(options), [], []
+    if slots or ended:
+        yield _batch(pixels, slots, ended, options)
+
+
+def _empty_batch(options: LoaderOptions) -> torch.Tensor:
+    """Room for the views of a batch, (B, 3, T, S, S) float32; memory is taken as it is filled."""
+    side = options.preprocessing.crop_size
+    shape = (options.batch_size, 3, options.protocol.num_frames, side, side)
+    return torch.empty(shape, pin_memory=options.pin_memory)
+
+
+def _batch(
+    pixels: torch.Tensor,
+    slots: list[ViewSlot],
+    ended: list[VideoEnd],
+    options: LoaderOptions,
+) -> Batch:
+    pixels = pixels[: len(slots)]
+    if options.preprocessing.num_frames == 1:
+        pixels = pixels.squeeze(2)
+    return Batch(pixels, tuple(slots), tuple(ended))
+
+
+# ---------------------------------------------------------------------------- decoding ahead
+
+
+def _decode_ahead(
+    inputs: Iterable[InputPath], options: LoaderOptions
+) -> Generator[_Item, None, None]:
+    """Items of all videos in input order, decoded by `options.workers` background threads."""
+    rest = iter(inputs)
+    first = list(islice(rest, 2))
+    isolate = len(first) > 1 if options.isolate is None else options.isolate
+    decoders = [_Decoder(options, isolate=isolate) for _ in range(options.workers)]
+    return prefetch(enumerate(chain(first, rest)), decoders)
+
+
+class _Decoder:
+    """Reads clips here or in a child process, as the options say."""
+
+    def __init__(self, options: LoaderOptions, *, isolate: bool) -> None:
+        self._options = options
+        self._stopped = threading.Event()
+        self._process = DecodeProcess() if isolate else None
+        self._decode = self._process.decode if self._process else decode_video
+
+    def stop(self) -> None:
+        """From another thread: give up the video in progress."""
+        self._stopped.set()
+        if self._process is not None:
+            self._process.stop()
+
+    def close(self) -> None:
+        """End the child process, if there is one."""
+        if self._process is not None:
+            self._process.close()
+
+    def read(self, source: tuple[int, InputPath]) -> Generator[_Item, None, None]:
+        """The clips of one video and then its `VideoEnd`; never raises."""
+        compute_alone()
+        video_index, file = source
+        try:
+            info = yield from self._clips(video_index, file.path)
+        except MediaError as error:
+            failure = Failure(file.name, error.kind, error.message)
+        except MemoryError:
+            failure = Failure(file.name, "too_large", "not enough memory to decode this video")
+        except Exception as error:
+            logger.debug("decoding %s failed", file.path, exc_info=True)
+            failure = Failure(file.name, "internal", f"{type(error).__name__}: {error}")
+        else:
+            yield VideoEnd(video_index, file, info, None)
+            return
+        yield VideoEnd(video_index, file, None, failure)
+
+    def _clips(self, video_index: int, path: str) -> Generator[_Clip, None, VideoInfo]:
+        """Carry out one video's plan; returns what is known about it after the last frame."""
+        options = self._options
+        streaming = options.protocol.num_clips is None
+        collector = ClipCollector(options.crop_plan, streaming=streaming)
+        events = self._decode(
+            path,
+            options.protocol,
+            limits=options.limits,
+            threads=options.decode_threads,
+            square_pixels=options.square_pixels,
+        )
+        with closing(events):
+            for event in events:
+                if self._stopped.is_set():
+                    raise MediaError("timeout", "decoding was stopped")
+                for plan, frames in collector.take(event):
+                    yield _Clip(video_index, plan, frames)
+        if collector.info is None:
+            raise MediaError("corrupt", "decoding ended without a result")
+        return collector.info

@@ -1,0 +1,186 @@
+"""From options to a running engine: the model, what runs it, and how videos reach it."""
+
+from dataclasses import replace
+
+import torch
+
+from hiera_cli.checkpoints.open import LoadedModel, open_model
+from hiera_cli.checkpoints.preprocessing import Preprocessing
+from hiera_cli.checkpoints.transfer import Progress
+from hiera_cli.errors import UsageError
+from hiera_cli.inference.backend import Backend, make_backend
+from hiera_cli.inference.engine import Engine
+from hiera_cli.inference.loader import LoaderOptions
+from hiera_cli.machine import usable_cores
+from hiera_cli.options import EngineOptions
+from hiera_cli.video.decode import Limits
+from hiera_cli.video.hardware import find_hardware
+from hiera_cli.video.sampling import Protocol, make_protocol
+
+MAX_WORKERS = 16
+FULL_VIEW = 16 * 224 * 224  # pixels
+
+
+def open_engine(
+    options: EngineOptions,
+    *,
+    protocol: str = "balanced",
+    need_head: bool = True,
+    progress: Progress | None = None,
+) -> Engine:
+    """Load the model that the options name and get it ready.
+
+    Args:
+        options: the user's choices.
+        protocol: the protocol to use where the options name none.
+        need_head: whether class scores are needed; MAE-only weights are refused then.
+        progress: told how many bytes of how many a download has brought.
+
+    Raises:
+        UsageError: an option that cannot mean anything.
+        WeightsError: the model or its weights are not available or do not fit.
+    """
+    set_threads(options.threads)
+    plan_protocol(options, Preprocessing(), protocol)  # refuse bad numbers before loading weights
+    loaded = open_model(
+        options.model,
+        weights=options.weights,
+        labels=options.labels,
+        offline=options.offline,
+        cache_dir=options.cache_dir,
+        need_head=need_head,
+        progress=progress,
+    )
+    backend = open_backend(loaded, options)
+    return Engine(loaded, backend, loader_options(options, loaded.preprocessing, protocol))
+
+
+def open_backend(loaded: LoadedModel, options: EngineOptions) -> Backend:
+    """What runs the model, as the options ask for.
+
+    Raises:
+        UsageError: an unknown backend, device or dtype, or a model that was not exported.
+    """
+    return make_backend(
+        loaded,
+        name=options.backend,
+        device=options.device,
+        dtype=options.dtype,
+        cache_dir=options.cache_dir,
+        threads=model_threads(options, loaded.preprocessing),
+    )
+
+
+def set_threads(num: int | None) -> None:
+    """Let the model use that many CPU threads; None leaves PyTorch's choice.
+
+    Raises:
+        UsageError: fewer than one.
+    """
+    if num is not None:
+        torch.set_num_threads(positive("--threads", num))
+
+
+def plan_protocol(options: EngineOptions, preprocessing: Preprocessing, default: str) -> Protocol:
+    """The protocol that the options ask for, with the model's clip length."""
+    chosen = make_protocol(
+        options.protocol or default,
+        clips=options.clips,
+        crops=options.crops,
+        hop_seconds=options.hop,
+        num_frames=preprocessing.num_frames,
+        frame_stride=preprocessing.frame_stride,
+    )
+    return replace(chosen, sampling=preprocessing.sampling)
+
+
+def loader_options(
+    options: EngineOptions, preprocessing: Preprocessing, protocol: str
+) -> LoaderOptions:
+    """How videos become batches for a model on this machine."""
+    on_gpu = _on_gpu(options)
+    return LoaderOptions(
+        protocol=plan_protocol(options, preprocessing, protocol),
+        preprocessing=preprocessing,
+        batch_size=_auto(
+            "--batch-size", options.batch_size, automatic_batch_size(preprocessing, on_gpu=on_gpu)
+        ),
+        workers=_auto(
+            "--workers",
+            options.workers,
+            automatic_workers(preprocessing, on_gpu=on_gpu, cores=usable_cores()),
+        ),
+        limits=Limits(
+            max_pixels=options.max_pixels,
+            timeout_seconds=options.timeout or None,
+            hardware=find_hardware(options.hwaccel),
+        ),
+        isolate=options.isolate,
+        square_pixels=options.square_pixels,
+        pin_memory=on_gpu,
+    )
+
+
+def automatic_batch_size(preprocessing: Preprocessing, *, on_gpu: bool) -> int:
+    """Views a batch: enough pixels to fill the device, not more."""
+    full_views = 32 if on_gpu else 2
+    return max(1, round(full_views * FULL_VIEW / _view_size(preprocessing)))
+
+
+def automatic_workers(preprocessing: Preprocessing, *, on_gpu: bool, cores: int) -> int:
+    """Videos decoded at once, each on one core.
+
+    A GPU waits for decoding, so that all cores but the model's own work for it. On the CPU model
+    and decoding share the cores: a large model needs little decoded (a view of Hiera-B keeps a
+    core busy for 4 s, decoding it for 0.04 s), a small one needs everybody.
+    """
+    if on_gpu:
+        return max(1, min(MAX_WORKERS, cores - 1))
+    share = cores if _is_small(preprocessing) else cores // 4
+    return max(1, min(MAX_WORKERS, share))
+
+
+def model_threads(options: EngineOptions, preprocessing: Preprocessing) -> int:
+    """CPU threads that the model computes with.
+
+    A small model leaves the cores to the decoders. Its layers take less than a millisecond, and
+    threads that share cores with decoders wait for one another after every layer: with one of two
+    cores busy otherwise, a view of camera-motion took 64 ms with one thread, 159 ms with two.
+    """
+    if options.threads is not None or _on_gpu(options) or not _is_small(preprocessing):
+        return torch.get_num_threads()
+    return max(1, min(torch.get_num_threads(), usable_cores() // 4))
+
+
+def _on_gpu(options: EngineOptions) -> bool:
+    return options.device != "cpu" and torch.cuda.is_available()
+
+
+def _is_small(preprocessing: Preprocessing) -> bool:
+    """Whether a view costs less in the model than in decoding."""
+    return _view_size(preprocessing) < FULL_VIEW / 4
+
+
+def _view_size(preprocessing: Preprocessing) -> int:
+    """Pixels of a view, over all frames."""
+    return preprocessing.num_frames * preprocessing.crop_size**2
+
+
+def _auto(flag: str, value: str, automatic: int) -> int:
+    if value == "auto":
+        return automatic
+    try:
+        return positive(flag, int(value))
+    except ValueError as error:
+        raise UsageError(f"{flag} takes 'auto' or a number, not '{value}'") from error
+
+
+def positive(flag: str, value: int) -> int:
+    """The value, if it is at least 1.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if value < 1:
+        raise UsageError(f"{flag} must be at least 1, not {value}")
+    return value

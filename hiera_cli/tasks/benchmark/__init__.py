@@ -1,0 +1,1 @@
+"""Benchmarks: where the time goes, against what else there is."""

@@ -1,0 +1,1 @@
+"""Evaluation: predictions of a labelled data set, and what they say."""

@@ -1,0 +1,1 @@
+"""Feature extraction: vectors of clips, and the table that they go into."""

@@ -1,0 +1,184 @@
+"""Feature extraction into a Parquet table that survives being killed."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import cast, get_args
+
+from hiera_cli.errors import Failure, UsageError
+from hiera_cli.inference.engine import Engine
+from hiera_cli.inputs import InputPath, printable
+from hiera_cli.options import EngineOptions, FeatureOptions, TableOptions
+from hiera_cli.tables import (
+    OnExisting,
+    Output,
+    Table,
+    begin_table,
+    finished_keys,
+    lock_output,
+    parse_output,
+)
+from hiera_cli.tasks.features.devices import DeviceWork, parse_devices, run_on_devices
+from hiera_cli.tasks.features.extract import (
+    feature_columns,
+    feature_settings,
+    named,
+    open_feature_engine,
+    roots,
+)
+from hiera_cli.tasks.features.shares import Share, parse_share
+from hiera_cli.tasks.features.writer import VideoFeatures, write_videos
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """How much there is to do.
+
+    Attributes:
+        num_videos: inputs, or this share of them.
+        num_finished: those that an earlier run finished.
+        num_failed: those that failed in an earlier run and are not tried again.
+    """
+
+    num_videos: int
+    num_finished: int
+    num_failed: int
+
+
+def write_features(
+    files: Iterable[InputPath],
+    out: str | os.PathLike[str],
+    *,
+    features: FeatureOptions | None = None,
+    options: EngineOptions | None = None,
+    table: TableOptions | None = None,
+) -> Iterator[Started | VideoFeatures | Failure]:
+    """Extract features into a table; a run that was killed is continued by the next one.
+
+    The table appears, or changes, when the last video is done.
+
+    Args:
+        files: the videos.
+        out: a Parquet file, or a folder for several.
+        features: layer, pooling and so on.
+        options: model, protocol (default `dense`), device and so on.
+        table: what to do with what is there already, and which share to work on.
+
+    Yields:
+        a `Started`, the failures of earlier runs that stand, then what becomes of each video.
+
+    Raises:
+        UsageError: an option that cannot mean anything, or settings that differ from those of
+            the rows that are there already.
+        OutputError: the output cannot be written, or another run is writing it.
+        WeightsError: the model or its weights are not available or do not fit.
+    """
+    features, table = features or FeatureOptions(), table or TableOptions()
+    options, devices = options or EngineOptions(), parse_devices(table.devices)
+    sources = plan_sources(files, features, parse_share(table.shard))
+    output = plan_output(out, table)
+    with lock_output(output):
+        engine = open_feature_engine(
+            replace(options, device="cpu") if devices else options, features
+        )
+        first = replace(options, device=devices[0]) if devices else options
+        job = _begin(sources, output, engine, first, features, table)
+        todo, failed = _todo(sources, job, retry_failed=table.retry_failed)
+        yield Started(len(sources), len(sources) - len(todo) - len(failed), len(failed))
+        yield from failed
+        if devices and todo:
+            work = DeviceWork(output, job.columns, features, options)
+            yield from run_on_devices(todo, work, devices)
+        elif todo:
+            with job.writer() as writer:
+                yield from write_videos(todo, engine, writer, features)
+        job.finish()
+
+
+def plan_sources(
+    files: Iterable[InputPath], features: FeatureOptions, share: Share | None
+) -> Sequence[InputPath]:
+    """The inputs under the names that stand in the table, sorted by them; or a share of those.
+
+    Raises:
+        UsageError: two of them have the same name.
+    """
+    sources = sorted((named(source, features) for source in files), key=lambda s: s.name)
+    for one, other in pairwise(sources):
+        if one.name == other.name:
+            raise UsageError(
+                f"'{printable(one.path)}' and '{printable(other.path)}' would both be "
+                f"'{one.name}' in the table",
+                hint="add --absolute-paths",
+            )
+    return share.of(sources) if share else sources
+
+
+def plan_output(out: str | os.PathLike[str], table: TableOptions) -> Output:
+    """Where the rows go; a share of a folder has a file of its own in it.
+
+    Raises:
+        UsageError: every task of a job array would write the same file.
+    """
+    output, share = parse_output(out), parse_share(table.shard)
+    if share is None:
+        return output
+    if output.is_folder:
+        name = f"shard-{share.index:05d}-of-{share.num_shares:05d}.parquet"
+        return Output(output.path / name, is_folder=False)
+    if table.shard == "auto":
+        raise UsageError(
+            f"with --shard auto all tasks would write {output.path}",
+            hint=f"name a folder: --out {output.path.with_suffix('')}/",
+        )
+    return output
+
+
+def _begin(
+    sources: Sequence[InputPath],
+    output: Output,
+    engine: Engine,
+    options: EngineOptions,
+    features: FeatureOptions,
+    table: TableOptions,
+) -> Table:
+    if table.on_existing not in get_args(OnExisting):
+        known = ", ".join(get_args(OnExisting))
+        raise UsageError(f"--on-existing is '{table.on_existing}'", hint=f"use one of {known}")
+    return begin_table(
+        output,
+        feature_columns(engine, features),
+        settings=feature_settings(engine, features, options),
+        roots=roots(sources),
+        notes={"model": _reference(options.model), "weights": _reference(options.weights)},
+        on_existing=cast(OnExisting, table.on_existing),
+        rows_per_shard=table.rows_per_shard,
+    )
+
+
+def _reference(name: str | None) -> str | None:
+    """What names the model from any folder: an absolute path, or a name of the zoo."""
+    return str(Path(name).absolute()) if name and Path(name).exists() else name
+
+
+def _todo(
+    sources: Sequence[InputPath], job: Table, *, retry_failed: bool
+) -> tuple[list[InputPath], list[Failure]]:
+    """The inputs to work on, and the failures of those that are left alone."""
+    todo, failed = [], []
+    for source in sources:
+        if source.name in job.finished:
+            continue
+        if source.name in job.failures and not retry_failed:
+            failed.append(job.failures[source.name])
+        else:
+            todo.append(source)
+    return todo, failed
+
+
+def unfinished(sources: Sequence[InputPath], output: Output) -> list[InputPath]:
+    """The inputs without rows yet; looks, and changes nothing."""
+    finished = finished_keys(output)
+    return [source for source in sources if source.name not in finished]

@@ -1,0 +1,1 @@
+"""What a step trains on: the order of files, their clips, augmentation, batches."""

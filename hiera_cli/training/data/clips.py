@@ -1,0 +1,236 @@
+"""From one file to the clips that a step trains on, or the one that is validated."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from hiera_cli.checkpoints.preprocessing import Preprocessing
+from hiera_cli.errors import MediaError
+from hiera_cli.inputs import IMAGE_SUFFIXES
+from hiera_cli.options import SamplingName
+from hiera_cli.training.data.augmentation import (
+    WHOLE,
+    Augmentation,
+    RandomCrop,
+    augment_clip,
+    resized_crop,
+)
+from hiera_cli.training.data.cache import cached_pixels
+from hiera_cli.training.options import ClipOptions
+from hiera_cli.video.crops import CropPlan, crop_frame
+from hiera_cli.video.decode import Finished, Frame, Limits, Planned, decode_video
+from hiera_cli.video.sampling import ClipPlan, Protocol
+from hiera_cli.video.size import resized_size
+
+PICTURE_SUFFIXES = tuple(IMAGE_SUFFIXES)
+Frames = npt.NDArray[np.uint8]
+View = Callable[[int, Frames], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSource:
+    """How clips come out of files.
+
+    Attributes:
+        crop: the resize and center crop of validation.
+        num_frames: T, frames in a clip; 1 for image models, which also read pictures.
+        frame_stride: distance of sampled frames at 30 frames per second.
+        sampling: frames a stride apart, or one of each of T segments.
+        cache: folder for decoded clips, so that later epochs cost no decoding; None: decode
+            every time.
+        cache_clips: evenly spread clips kept of each video; with more of them, training sees
+            more of a video.
+        limits: what a single file may cost.
+    """
+
+    crop: CropPlan
+    num_frames: int
+    frame_stride: int = 4
+    sampling: SamplingName = "stride"
+    cache: Path | None = None
+    cache_clips: int = 1
+    limits: Limits = field(default_factory=Limits)
+
+    @classmethod
+    def of(cls, preprocessing: Preprocessing, options: ClipOptions) -> Self:
+        """The clips that a model with this preprocessing takes."""
+        return cls(
+            crop=center_crop(preprocessing),
+            num_frames=preprocessing.num_frames,
+            frame_stride=preprocessing.frame_stride,
+            sampling=preprocessing.sampling,
+            cache=options.cache,
+            cache_clips=options.cache_clips,
+        )
+
+    def protocol(
+        self, num_clips: int, draws: tuple[float, ...] | None = None, *, name: str = "training"
+    ) -> Protocol:
+        """Clips of this source's shape: evenly spread, or drawn."""
+        return Protocol(
+            name=name,
+            num_clips=num_clips,
+            num_crops=1,
+            num_frames=self.num_frames,
+            frame_stride=self.frame_stride,
+            sampling=self.sampling,
+            draws=draws,
+        )
+
+
+def center_crop(preprocessing: Preprocessing) -> CropPlan:
+    """The crop that validation looks at."""
+    return CropPlan(
+        short_side=preprocessing.short_side,
+        crop_size=preprocessing.crop_size,
+        num_crops=1,
+        interpolation=preprocessing.interpolation,
+    )
+
+
+def random_clips(
+    path: str,
+    source: ClipSource,
+    *,
+    augmentation: Augmentation,
+    rngs: Sequence[np.random.Generator],
+) -> list[Tensor]:
+    """One augmented clip per generator, uint8 (3, T, S, S) each ((3, S, S) of pictures).
+
+    Raises:
+        MediaError: the file cannot be read.
+    """
+    crops = [RandomCrop(augmentation, rng) for rng in rngs]
+    if source.num_frames == 1 and is_picture(path):
+        picture = read_picture(path)
+        clips = [crop(picture) for crop in crops]
+    elif source.cache:
+        clips = _random_cached(path, source, crops=crops, rngs=rngs)
+    else:
+        num_draws = source.protocol(1).num_draws
+        draws = tuple(float(draw) for rng in rngs for draw in rng.random(num_draws))
+        protocol = source.protocol(len(rngs), draws)
+        clips = decode_clips(path, protocol, view=lambda k, f: crops[k](f), limits=source.limits)
+    augmented = [augment_clip(c, augmentation, rng=r) for c, r in zip(clips, rngs, strict=True)]
+    return [clip[:, 0] for clip in augmented] if source.num_frames == 1 else augmented
+
+
+def _random_cached(
+    path: str,
+    source: ClipSource,
+    *,
+    crops: Sequence[RandomCrop],
+    rngs: Sequence[np.random.Generator],
+) -> list[Tensor]:
+    kept = _kept_clips(path, source, num_clips=source.cache_clips)
+    chosen = [int(rng.integers(len(kept))) for rng in rngs]
+    return [crop(kept[index]) for crop, index in zip(crops, chosen, strict=True)]
+
+
+def center_clip(path: str, source: ClipSource) -> Tensor:
+    """The view that validation looks at: the middle clip's center crop.
+
+    Returns:
+        (3, T, S, S) or (3, S, S), float32 in 0..255; what `hiera eval --protocol fast` sees.
+
+    Raises:
+        MediaError: the file cannot be read.
+    """
+
+    def view(_: int, frames: Frames) -> Tensor:
+        return torch.stack([crop_frame(frame, source.crop)[0] for frame in frames], dim=1)
+
+    if source.num_frames == 1 and is_picture(path):
+        clip = view(0, read_picture(path))
+    elif source.cache:
+        clip = view(0, _kept_clips(path, source, num_clips=1)[0])
+    else:
+        clip = decode_clips(path, source.protocol(1), view=view, limits=source.limits)[0]
+    return clip[:, 0] if source.num_frames == 1 else clip
+
+
+def _kept_clips(path: str, source: ClipSource, *, num_clips: int) -> Frames:
+    """Evenly spread clips at the short side of the crop, from the cache: (clips, T, H, W, 3)."""
+    assert source.cache is not None
+    protocol = source.protocol(num_clips)
+
+    def decode() -> Frames:
+        clips = decode_clips(path, protocol, view=shrink, limits=source.limits)
+        return torch.stack(clips).permute(0, 2, 3, 4, 1).numpy()
+
+    def shrink(_: int, frame: Frames) -> Tensor:
+        size = resized_size(frame.shape[1], frame.shape[2], source.crop.short_side)
+        return resized_crop(frame, WHOLE, size=size)
+
+    settings = f"{protocol} {source.crop.short_side}"
+    return cached_pixels(source.cache, path, settings=settings, make=decode)
+
+
+def decode_clips(path: str, protocol: Protocol, *, view: View, limits: Limits) -> list[Tensor]:
+    """The clips of a protocol, each frame passed through `view` as it is decoded.
+
+    Args:
+        path: the video.
+        protocol: which clips.
+        view: (clip index, frame (1, H, W, 3) uint8) to (3, 1, S, S).
+        limits: what the file may cost.
+
+    Returns:
+        One (3, T, S, S) for each clip.
+
+    Raises:
+        MediaError: the file cannot be read, or frames of a clip are missing.
+    """
+    planned: tuple[ClipPlan, ...] = ()
+    views: dict[tuple[int, int], Tensor] = {}
+    for event in decode_video(path, protocol, limits=limits):
+        if isinstance(event, Planned):
+            planned, views = event.clips, {}
+        elif isinstance(event, Frame):
+            for clip in planned:
+                if event.frame_index in clip.frame_indices:
+                    key = clip.clip_index, event.frame_index
+                    views[key] = view(clip.clip_index, event.rgb[None])
+        elif isinstance(event, Finished):
+            planned = event.clips
+    return [_assemble(clip, views) for clip in planned]
+
+
+def _assemble(clip: ClipPlan, views: dict[tuple[int, int], Tensor]) -> Tensor:
+    try:
+        frames = [views[clip.clip_index, index] for index in clip.frame_indices]
+    except KeyError as error:
+        raise MediaError("corrupt", f"frame {error.args[0][1]} could not be decoded") from error
+    return torch.cat(frames, dim=1)
+
+
+def is_picture(path: str) -> bool:
+    """Whether the file's name is that of a picture."""
+    return path.lower().endswith(PICTURE_SUFFIXES)
+
+
+def read_picture(path: str) -> Frames:
+    """A picture file, upright: (1, H, W, 3) uint8 RGB.
+
+    Raises:
+        MediaError: not found, not permitted, not a picture, or damaged.
+    """
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image) or image
+            return np.array(upright.convert("RGB"), dtype=np.uint8)[None]
+    except FileNotFoundError as error:
+        raise MediaError("not_found", "no such file") from error
+    except PermissionError as error:
+        raise MediaError("permission", "permission denied") from error
+    except UnidentifiedImageError as error:
+        raise MediaError("not_a_video", "not a picture that Pillow can read") from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise MediaError("corrupt", f"damaged picture: {error}") from error

@@ -1,0 +1,97 @@
+"""Labelled videos to learn from and to validate on, with class indices."""
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hiera_cli.datasets.dataset import Dataset, normalise_label, read_dataset
+from hiera_cli.datasets.splits import split_folder
+from hiera_cli.errors import NoInputError, UsageError
+from hiera_cli.training.data.batches import TrainingVideo
+
+logger = logging.getLogger("hiera_cli")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledVideos:
+    """What a classifier learns from.
+
+    Attributes:
+        training: videos to learn from.
+        validation: held-out videos; empty when there are none.
+        classes: names in the order of their indices.
+    """
+
+    training: tuple[TrainingVideo, ...]
+    validation: tuple[TrainingVideo, ...]
+    classes: tuple[str, ...]
+
+
+def read_labelled(
+    data: str, *, annotations: str | None, val: str | None, known: Sequence[str]
+) -> LabelledVideos:
+    """The training and validation videos of a data set.
+
+    Args:
+        data: class folders, a Kinetics folder or a list file; with `train` and `val` splits, or
+            for training alone.
+        annotations: the file that labels it, when it is not found by itself.
+        val: another data set to validate on.
+        known: class names that the initial weights know: their order is kept when the data set
+            has just these classes.
+
+    Raises:
+        UsageError: no such data, or validation classes that training does not have.
+        NoInputError: no training video exists.
+    """
+    splits = val is None and _has_splits(data)
+    dataset = read_dataset(data, annotations=annotations, split="train" if splits else None)
+    classes = _choose_classes(dataset, known)
+    index_of = {normalise_label(name): index for index, name in enumerate(classes)}
+    held_out = None
+    if splits:
+        held_out = read_dataset(data, annotations=annotations, split="val")
+    elif val is not None:
+        held_out = read_dataset(val)
+    training = _videos(dataset, index_of)
+    if not training:
+        raise NoInputError(f"{dataset.layout}: not one of its videos exists")
+    return LabelledVideos(training, _videos(held_out, index_of) if held_out else (), classes)
+
+
+def _has_splits(data: str) -> bool:
+    return os.path.isdir(data) and all(split_folder(data, name) for name in ("train", "val"))  # noqa: PTH112
+
+
+def _choose_classes(dataset: Dataset, known: Sequence[str]) -> tuple[str, ...]:
+    """The data set's classes; in the order of the initial weights when they are the same."""
+    mine = {normalise_label(name) for name in dataset.classes}
+    same = len(known) == len(mine) and mine == {normalise_label(name) for name in known}
+    return tuple(known) if same else dataset.classes
+
+
+def _videos(dataset: Dataset, index_of: dict[str, int]) -> tuple[TrainingVideo, ...]:
+    for warning in dataset.warnings:
+        logger.warning("%s: %s", dataset.layout, warning)
+    if dataset.num_missing:
+        logger.warning(
+            "%s: %d of %d videos are missing",
+            dataset.layout,
+            dataset.num_missing,
+            len(dataset.samples),
+        )
+    unknown = {name for name in dataset.classes if normalise_label(name) not in index_of}
+    if unknown:
+        raise UsageError(
+            f"{dataset.layout}: no training video shows {', '.join(sorted(unknown)[:5])}",
+            hint="train and validate on the same classes",
+        )
+    return tuple(
+        TrainingVideo(
+            sample.path,
+            target=index_of[normalise_label(sample.label)],
+        )
+        for sample in dataset.samples
+        if sample.path is not None
+    )

@@ -1,0 +1,39 @@
+import pytest
+
+from hiera_cli.errors import UsageError
+from hiera_cli.tasks.features.shares import Share, parse_share
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_shares_cover_the_items_once_wherever_they_count_from(first: int) -> None:
+    shares = [parse_share(f"{first + k}/4") for k in range(4)]
+    found = [item for share in shares for item in share.of(list(range(10)))]
+    assert sorted(found) == list(range(10))
+
+
+def test_a_share_takes_every_nth_item() -> None:
+    assert Share(1, 3).of("abcdefgh") == "beh"
+    assert parse_share(None) is None
+
+
+def test_job_arrays_and_ranks() -> None:
+    slurm = {
+        "SLURM_ARRAY_TASK_ID": "14",
+        "SLURM_ARRAY_TASK_MIN": "10",
+        "SLURM_ARRAY_TASK_STEP": "2",
+        "SLURM_ARRAY_TASK_COUNT": "3",
+    }
+    assert parse_share("auto", slurm) == Share(2, 3)
+    assert parse_share("auto", {"RANK": "1", "WORLD_SIZE": "8"}) == Share(1, 8)
+
+
+@pytest.mark.parametrize("text", ["", "1", "1/0", "5/4", "-1/4", "a/b", "1/2/3", "½/4"])
+def test_nonsense_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--shard"):
+        parse_share(text)
+
+
+@pytest.mark.parametrize("environment", [{}, {"SLURM_ARRAY_TASK_ID": "1"}, {"RANK": "x"}])
+def test_auto_needs_an_array(environment: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="found no job array"):
+        parse_share("auto", environment)
