@@ -1,6 +1,6 @@
 """Video understanding with Hiera: models, decoding, sampling, and the `hiera` command line.
 
-    from hiera_cli import classify, extract_features, load_model, probe
+    from hiera_cli import classify, evaluate, extract_features, load_model, probe, read_features
 
 Everything here is imported on first use, so that `import hiera_cli` costs nothing.
 """
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from hiera_cli.model.config import HieraConfig
     from hiera_cli.model.hiera import Hiera
     from hiera_cli.model.mae import MaskedAutoencoder
-    from hiera_cli.options import EngineOptions
+    from hiera_cli.options import EngineOptions, EvaluationOptions
+    from hiera_cli.tables.features import read_features
     from hiera_cli.tasks.classify import Classification, Prediction, classify
+    from hiera_cli.tasks.evaluation.evaluate import evaluate
+    from hiera_cli.tasks.evaluation.summary import Summary
     from hiera_cli.tasks.features.extract import ClipFeature, extract_features
     from hiera_cli.tasks.probe import ProbeRecord, probe
 
@@ -25,6 +28,7 @@ _HOMES = {
     "Classification": "tasks.classify",
     "ClipFeature": "tasks.features.extract",
     "EngineOptions": "options",
+    "EvaluationOptions": "options",
     "Failure": "errors",
     "Hiera": "model.hiera",
     "HieraConfig": "model.config",
@@ -32,16 +36,20 @@ _HOMES = {
     "MaskedAutoencoder": "model.mae",
     "Prediction": "tasks.classify",
     "ProbeRecord": "tasks.probe",
+    "Summary": "tasks.evaluation.summary",
     "classify": "tasks.classify",
+    "evaluate": "tasks.evaluation.evaluate",
     "extract_features": "tasks.features.extract",
     "load_model": "checkpoints.open",
     "probe": "tasks.probe",
+    "read_features": "tables.features",
 }
 
 __all__ = [
     "Classification",
     "ClipFeature",
     "EngineOptions",
+    "EvaluationOptions",
     "Failure",
     "Hiera",
     "HieraConfig",
@@ -49,10 +57,13 @@ __all__ = [
     "MaskedAutoencoder",
     "Prediction",
     "ProbeRecord",
+    "Summary",
     "classify",
+    "evaluate",
     "extract_features",
     "load_model",
     "probe",
+    "read_features",
 ]
 
 

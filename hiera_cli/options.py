@@ -1,28 +1,145 @@
-"""What commands can be told: plain values with their defaults, checked where they are used."""
+"""What commands can be told: plain values with their defaults, each checked where it is made.
 
+A choice is a `Literal`, and every options dataclass calls `check_choices` first thing, so that a
+value means the same from the command line and from Python, and so does its error.
+"""
+
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from types import NoneType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from hiera_cli.errors import UsageError
 
 Options = TypeVar("Options")
+
+ProtocolName = Literal["fast", "balanced", "paper", "dense"]
 SamplingName = Literal["stride", "segments"]
+DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
+BackendName = Literal["auto", "torch", "compile", "onnx", "openvino", "openvino-int8"]
+Layer = Literal["stage1", "stage2", "stage3", "stage4", "final"]
+Pool = Literal["mean", "max", "none"]
+FeatureDtype = Literal["float32", "float16"]
+OnExisting = Literal["resume", "overwrite", "error"]
+Symmetry = Literal["mirror", "upside-down", "reversal", "transposition"]
+"""Ways to turn a clip that leave it a clip of something."""
+
+MAX_PIXELS = 8192 * 4320  # a picture in 8K, the largest that cameras write
+TIMEOUT_SECONDS = 600.0
+MIN_HOP_SECONDS = 0.01
+
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:[0-9]{1,3})?")
 
 
-class Symmetry(StrEnum):
-    """Ways to turn a clip that leave it a clip of something."""
+def check_choices(options: Any) -> None:
+    """Refuse a value that is none of the choices of its `Literal` field.
 
-    MIRROR = "mirror"
-    UPSIDE_DOWN = "upside-down"
-    REVERSAL = "reversal"
-    TRANSPOSITION = "transposition"
+    Raises:
+        UsageError: the message names the flag, the hint the choices.
+    """
+    for name, hint in get_type_hints(type(options)).items():
+        choices, value = _choices(hint), getattr(options, name)
+        for item in value if isinstance(value, list | tuple) else [value]:
+            if choices and item is not None and item not in choices:
+                raise UsageError(
+                    f"{_flag(name)} is '{item}'", hint=f"use one of {', '.join(choices)}"
+                )
 
 
-@dataclass(frozen=True)
-class EngineOptions:
+def _choices(hint: Any) -> tuple[str, ...]:
+    """The choices of a `Literal`, of one that may be None, or of a list of them; else nothing."""
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    parts = [_choices(part) for part in get_args(hint) if part is not NoneType]
+    return next((part for part in parts if part), ())
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def check_at_least(least: float, **values: float | None) -> None:
+    """Refuse numbers below `least`, which NaN is too; None is no number.
+
+    Raises:
+        UsageError: the message names the flag.
+    """
+    for name, value in values.items():
+        if value is not None and not value >= least:
+            raise UsageError(f"{_flag(name)} must be at least {least:g}, not {value}")
+
+
+def check_device(name: str) -> None:
+    """Refuse what names no device; whether the machine has it is found out when it is used.
+
+    Raises:
+        UsageError: an unknown kind of device.
+    """
+    if not _DEVICE.fullmatch(name):
+        raise UsageError(f"unknown device '{name}'", hint="use auto, cpu, cuda, cuda:N or mps")
+
+
+def auto_or_number(flag: str, value: str) -> int | None:
+    """The number that a `--batch-size` or `--workers` value means; None for `auto`.
+
+    Raises:
+        UsageError: neither `auto` nor a number of at least 1.
+    """
+    if value == "auto":
+        return None
+    if not value.isdecimal():
+        raise UsageError(f"{flag} takes 'auto' or a number, not '{value}'")
+    if int(value) < 1:
+        raise UsageError(f"{flag} must be at least 1, not {value}")
+    return int(value)
+
+
+def check_views(
+    protocol: str | None, *, clips: int | None, crops: int | None, hop: float | None
+) -> None:
+    """Refuse numbers of views that no protocol takes.
+
+    Raises:
+        UsageError: a number out of range, or a hop without back-to-back windows.
+    """
+    check_at_least(1, clips=clips)
+    if crops not in (None, 1, 3):
+        raise UsageError(f"--crops must be 1 or 3, not {crops}")
+    if hop is not None and not MIN_HOP_SECONDS <= hop < float("inf"):
+        raise UsageError(f"--hop must be at least {MIN_HOP_SECONDS} seconds, not {hop}")
+    if hop is not None and protocol is not None and (protocol != "dense" or clips is not None):
+        raise UsageError("--hop needs the dense protocol", hint="add --protocol dense")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodeOptions:
+    """What reading one file may cost; the same for every command that reads videos.
+
+    Attributes:
+        max_pixels: largest frame that is decoded.
+        timeout: seconds that decoding one video may take; 0 for no limit.
+        isolate: decode in child processes; None decides by the number of videos.
+    """
+
+    max_pixels: int = MAX_PIXELS
+    timeout: float = TIMEOUT_SECONDS
+    isolate: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot mean anything.
+
+        Raises:
+            UsageError: a value that is no choice or out of range.
+        """
+        check_choices(self)
+        check_at_least(1, max_pixels=self.max_pixels)
+        check_at_least(0, timeout=self.timeout)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions(DecodeOptions):
     """Which model runs over which views of a video, and on what.
 
     Attributes:
@@ -41,9 +158,6 @@ class EngineOptions:
         threads: CPU threads of the model; None for PyTorch's default.
         offline: never use the network.
         cache_dir: where weights are kept.
-        max_pixels: largest frame that is decoded.
-        timeout: seconds that decoding one video may take; 0 for no limit.
-        isolate: decode in child processes; None decides by the number of videos.
         square_pixels: stretch frames whose pixels are not square.
         hwaccel: `none`, `auto` or one of FFmpeg's device types: hardware that decodes.
     """
@@ -51,23 +165,33 @@ class EngineOptions:
     model: str = "hiera_base_16x224"
     weights: str | None = None
     labels: str | None = None
-    protocol: str | None = None
+    protocol: ProtocolName | None = None
     clips: int | None = None
     crops: int | None = None
     hop: float | None = None
     device: str = "auto"
-    dtype: str = "auto"
-    backend: str = "torch"
+    dtype: DtypeName = "auto"
+    backend: BackendName = "torch"
     batch_size: str = "auto"
     workers: str = "auto"
     threads: int | None = None
     offline: bool = False
     cache_dir: str | None = None
-    max_pixels: int = 8192 * 4320
-    timeout: float = 600.0
-    isolate: bool | None = None
     square_pixels: bool = False
     hwaccel: str = "none"
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot mean anything.
+
+        Raises:
+            UsageError: a value that is no choice or out of range.
+        """
+        super().__post_init__()
+        check_views(self.protocol, clips=self.clips, crops=self.crops, hop=self.hop)
+        check_device(self.device)
+        auto_or_number("--batch-size", self.batch_size)
+        auto_or_number("--workers", self.workers)
+        check_at_least(1, threads=self.threads)
 
 
 @dataclass(frozen=True)
@@ -83,12 +207,22 @@ class FeatureOptions:
         absolute_paths: name videos by absolute path, not relative to the folder given.
     """
 
-    layer: str = "final"
-    pool: str = "mean"
-    feature_dtype: str = "float32"
+    layer: Layer = "final"
+    pool: Pool = "mean"
+    feature_dtype: FeatureDtype = "float32"
     scores: bool = False
     fps: float | None = None
     absolute_paths: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot mean anything.
+
+        Raises:
+            UsageError: a value that is no choice or out of range.
+        """
+        check_choices(self)
+        if self.fps is not None and not 0.001 <= self.fps <= 1000:
+            raise UsageError(f"--fps must be between 0.001 and 1000, not {self.fps}")
 
 
 @dataclass(frozen=True)
@@ -103,15 +237,57 @@ class TableOptions:
         devices: several devices that share the work, as `0,1`; None for `device`.
     """
 
-    on_existing: str = "resume"
+    on_existing: OnExisting = "resume"
     retry_failed: bool = False
     rows_per_shard: int | None = None
     shard: str | None = None
     devices: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse values that cannot mean anything.
 
-@dataclass(frozen=True)
-class ProbeOptions:
+        Raises:
+            UsageError: a value that is no choice or out of range.
+        """
+        check_choices(self)
+        check_at_least(1, rows_per_shard=self.rows_per_shard)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationOptions:
+    """Which part of a data set is evaluated, and where the results go.
+
+    Attributes:
+        annotations: Kinetics CSV or list with the labels, where it is not found by itself.
+        split: `train`, `val` or `test`; None for `val` where there are several.
+        out: folder for the results; None for `eval-MODEL-DATASET`.
+        limit: a random sample of so many videos: a quick look, not a result.
+        seed: of that sample.
+        rescore: metrics anew from this predictions.parquet, without the model.
+        on_existing: `resume`, `overwrite` or `error`.
+    """
+
+    annotations: str | None = None
+    split: str | None = None
+    out: Path | None = None
+    limit: int | None = None
+    seed: int = 0
+    rescore: Path | None = None
+    on_existing: OnExisting = "resume"
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot mean anything.
+
+        Raises:
+            UsageError: a value that is no choice or out of range.
+        """
+        check_choices(self)
+        check_at_least(1, limit=self.limit)
+        check_at_least(0, seed=self.seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeOptions(DecodeOptions):
     """What is asked about video files.
 
     Attributes:
@@ -120,19 +296,22 @@ class ProbeOptions:
         crops: 1 or 3 instead of the protocol's.
         hop: seconds from window to window (`dense` only).
         count: decode everything to count the frames; else trust the container.
-        max_pixels: largest frame that is decoded.
-        timeout: seconds that decoding one video may take; 0 for no limit.
-        isolate: decode in a child process; None decides by the number of videos.
     """
 
-    protocol: str = "balanced"
+    protocol: ProtocolName = "balanced"
     clips: int | None = None
     crops: int | None = None
     hop: float | None = None
     count: bool = True
-    max_pixels: int = 8192 * 4320
-    timeout: float = 600.0
-    isolate: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot mean anything.
+
+        Raises:
+            UsageError: a value that is no choice or out of range.
+        """
+        super().__post_init__()
+        check_views(self.protocol, clips=self.clips, crops=self.crops, hop=self.hop)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from hiera_cli.inference.backend import TorchBackend, Wanted
 from hiera_cli.inference.engine import VideoResult
 from hiera_cli.inference.loader import Batch, LoaderOptions
 from hiera_cli.video.sampling import PROTOCOLS
-from tests.test_engine import FILES, end, view
+from tests.inference.test_engine import FILES, end, view
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU with CUDA")
 NUM_BATCHES = 12

@@ -6,7 +6,6 @@ wants to remember.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import Any
 
 from hiera_cli.checkpoints.labels import labels_from_config, parse_json, read_small_text
 from hiera_cli.checkpoints.preprocessing import Preprocessing
-from hiera_cli.errors import OutputError, WeightsError
+from hiera_cli.errors import WeightsError
+from hiera_cli.files import write_text
 from hiera_cli.inputs import printable
 from hiera_cli.model.config import HieraConfig
 
@@ -98,25 +98,7 @@ def write_folder_config(
         "preprocessing": preprocessing.to_dict(),
     }
     text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    replace_file(folder / CONFIG_NAME, text.encode("utf-8"))
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, flush it to disk, then rename it.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    write_text(folder / CONFIG_NAME, text)
 
 
 def _read_object(path: Path) -> dict[str, Any]:

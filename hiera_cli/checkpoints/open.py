@@ -12,14 +12,16 @@ import torch
 from hiera_cli.checkpoints.download import fetch_checkpoint
 from hiera_cli.checkpoints.file import available_memory_bytes
 from hiera_cli.checkpoints.fit import check_fit
-from hiera_cli.checkpoints.folder import WEIGHTS_NAME, replace_file, write_folder_config
+from hiera_cli.checkpoints.folder import WEIGHTS_NAME, write_folder_config
 from hiera_cli.checkpoints.labels import read_labels
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.checkpoints.sources import Source, local_source, official_source
 from hiera_cli.checkpoints.transfer import Progress, file_sha256
 from hiera_cli.checkpoints.zoo import find_checkpoint
-from hiera_cli.errors import OutputError, UsageError, WeightsError
+from hiera_cli.errors import WeightsError
+from hiera_cli.files import output_errors, write_bytes
 from hiera_cli.model.config import HieraConfig
+from hiera_cli.model.device import choose_device
 from hiera_cli.model.hiera import Hiera
 
 
@@ -119,7 +121,7 @@ def open_model(
     has_head = has_head and source.file.has_head
     _check_head(has_head, need_head, str(source.file.path))
     names = read_labels(labels, num_classes=source.config.num_classes) if labels else source.labels
-    network = _build(source, device=_device(device), dtype=dtype, has_head=has_head)
+    network = _build(source, device=choose_device(str(device)), dtype=dtype, has_head=has_head)
     return _loaded(network, source, names if has_head else None)
 
 
@@ -161,11 +163,9 @@ def save_model(
     """
     folder = Path(folder)
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    try:
+    with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make folder {folder}: {error.strerror}") from error
-    replace_file(folder / WEIGHTS_NAME, safetensors.torch.save(state, {"format": "pt"}))
+    write_bytes(folder / WEIGHTS_NAME, safetensors.torch.save(state, {"format": "pt"}))
     write_folder_config(
         folder, model.config, labels=labels, preprocessing=preprocessing, extra=extra
     )
@@ -177,14 +177,6 @@ def _check_head(has_head: bool, need_head: bool, what: str) -> None:
             f"{what} has no trained classification head (a masked autoencoder's weights)",
             hint="take fine-tuned weights to classify; these are for features and fine-tuning",
         )
-
-
-def _device(name: str | torch.device) -> torch.device:
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UsageError(f"device {str(name)!r} cannot be used: {reason}") from error
 
 
 def _build(source: Source, *, device: torch.device, dtype: torch.dtype, has_head: bool) -> Hiera:

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock, Timeout
 
 from hiera_cli.errors import OutputError, UsageError, WeightsError
+from hiera_cli.files import flush, write_text
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the file's name, the bytes there so far, and all bytes when they are known."""
@@ -110,8 +111,10 @@ def _accept(url: str, partial: Path, target: Path, *, sha256: str) -> None:
         _forget(partial)
         raise WeightsError(f"{url} has SHA-256 {found}, expected {sha256}; it was deleted")
     record = {"url": url, "size": partial.stat().st_size, "sha256": found}
-    _record_path(target).write_text(json.dumps(record), encoding="utf-8")
+    write_text(_record_path(target), json.dumps(record))
+    flush(partial)
     partial.replace(target)
+    flush(target.parent)
     _forget(partial)
 
 
@@ -235,7 +238,7 @@ def _read_begun(partial: Path) -> _Answer | None:
 
 def _write_begun(partial: Path, answer: _Answer) -> None:
     values = {"total": answer.total, "version": answer.version}
-    _begun_path(partial).write_text(json.dumps(values), encoding="utf-8")
+    write_text(_begun_path(partial), json.dumps(values))
 
 
 def _forget(partial: Path) -> None:

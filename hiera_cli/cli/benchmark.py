@@ -55,7 +55,6 @@ def benchmark(
     A zoo name is measured with random weights: nothing is downloaded. The comparison takes turns
     in one process and reports medians and ratios.
     """
-    from hiera_cli.inference.open import positive
     from hiera_cli.report.speed_plot import draw_speed_plot, require_matplotlib
     from hiera_cli.tasks.benchmark.run import BenchmarkOptions
     from hiera_cli.tasks.benchmark.run import benchmark as measure
@@ -64,7 +63,7 @@ def benchmark(
         require_matplotlib()
     options = BenchmarkOptions(
         batch_sizes=_sizes(batch_sizes),
-        rounds=positive("--rounds", rounds),
+        rounds=rounds,
         against=tuple(against or ()),
         everybody=compare or (plot is not None and not against),
         training=training,

@@ -11,6 +11,7 @@ from hiera_cli.cli import console
 from hiera_cli.cli.options import TalkOptions
 from hiera_cli.errors import NoInputError, UsageError
 from hiera_cli.inputs import InputPath, expand_inputs
+from hiera_cli.options import check_at_least
 
 if TYPE_CHECKING:
     from hiera_cli.checkpoints.preprocessing import Preprocessing
@@ -53,16 +54,19 @@ def export(
     features; `--backend` finds it again. Without --verify and --calibrate it is compared on a
     video that is made up for the purpose.
     """
+    import torch
+
     from hiera_cli.checkpoints.open import open_model
     from hiera_cli.exports.record import export_folder
     from hiera_cli.exports.variants import find_variant
-    from hiera_cli.inference.open import set_threads
     from hiera_cli.tasks.export import export_model
 
     variant = find_variant(format, int8=int8)
     if int8 and not calibrate:
         raise UsageError("int8 needs clips to calibrate on", hint="give --calibrate CLIPS")
-    set_threads(threads)
+    check_at_least(1, threads=threads)
+    if threads is not None:
+        torch.set_num_threads(threads)
     loaded = open_model(model, weights=weights, offline=offline, cache_dir=cache_dir)
     folder = out or export_folder(loaded.weights_sha256, variant, cache_dir=cache_dir)
     look = loaded.preprocessing

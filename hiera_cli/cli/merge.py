@@ -1,11 +1,14 @@
 """`hiera merge`: the tables of several runs as one."""
 
+from typing import Literal
+
 import typer
 
 from hiera_cli.cli import console
 from hiera_cli.cli.options import TalkOptions
 from hiera_cli.errors import UsageError
 
+MergeOnExisting = Literal["error", "overwrite"]
 FLAGS = {
     "parts": typer.Argument(metavar="PARTS...", help="Parquet tables, or folders of shards."),
     "out": typer.Option("-o", "--out", help="A .parquet file, or a folder for shards."),
@@ -18,14 +21,12 @@ def merge(
     parts: list[str],
     talk: TalkOptions,
     out: str | None = None,
-    on_existing: str = "error",
+    on_existing: MergeOnExisting = "error",
     rows_per_shard: int | None = None,
 ) -> int:
     """Merge tables of features (or of predictions) that were made with the same settings."""
     if out is None:
         raise UsageError("merge needs --out", hint="add --out features.parquet")
-    if on_existing not in ("error", "overwrite"):
-        raise UsageError(f"--on-existing is '{on_existing}'", hint="use error or overwrite")
     from hiera_cli.tables import merge_tables
 
     num_rows = merge_tables(

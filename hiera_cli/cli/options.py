@@ -10,9 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import typer
+
+from hiera_cli.options import check_choices
 
 Inputs = Annotated[
     list[str],
@@ -24,14 +27,25 @@ Inputs = Annotated[
 ]
 
 
+Format = Literal["table", "json", "jsonl", "csv"]
+
+
 @dataclass(frozen=True)
 class OutputOptions:
     """Where records go and how much is said."""
 
     out: Path | None = None
-    format: str | None = None
+    format: Format | None = None
     quiet: bool = False
     verbose: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a format that there is not.
+
+        Raises:
+            UsageError: a value that is no choice.
+        """
+        check_choices(self)
 
 
 @dataclass(frozen=True)
@@ -124,7 +138,15 @@ def _field_parameters(group: Any, table: Mapping[str, Any]) -> dict[str, inspect
             f.name,
             inspect.Parameter.KEYWORD_ONLY,
             default=inspect.Parameter.empty if f.default is MISSING else f.default,
-            annotation=Annotated[hints[f.name], table[f.name]],
+            annotation=Annotated[_as_flag(hints[f.name]), table[f.name]],
         )
         for f in fields(group)
     }
+
+
+def _as_flag(hint: Any) -> Any:
+    """The type that typer is given: it has no lists of choices, the dataclass checks those."""
+    parts = get_args(hint)
+    if get_origin(hint) in (Union, UnionType):
+        return Union[tuple(_as_flag(part) for part in parts)]  # noqa: UP007 - made from parts
+    return list[str] if get_origin(hint) is list and get_origin(parts[0]) is Literal else hint

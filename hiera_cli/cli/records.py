@@ -2,20 +2,19 @@
 
 import csv
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, get_args
 
-from hiera_cli.cli.options import OutputOptions
-from hiera_cli.errors import Failure, OutputError, UsageError
+from hiera_cli.cli.options import Format, OutputOptions
+from hiera_cli.errors import Failure, OutputError
+from hiera_cli.files import is_special, output_errors, replacing
 
-FORMATS = ("table", "json", "jsonl", "csv")
+FORMATS = get_args(Format)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +41,9 @@ def as_json(record: Any) -> dict[str, Any]:
 
 
 def choose_format(output: OutputOptions) -> str:
-    """The format asked for, else the one of the output's suffix, else a table on a terminal.
-
-    Raises:
-        UsageError: an unknown format.
-    """
+    """The format asked for, else the one of the output's suffix, else a table on a terminal."""
     suffix = output.out.suffix.lower().removeprefix(".") if output.out else ""
-    chosen = output.format or (suffix if suffix in FORMATS else "table")
-    if chosen not in FORMATS:
-        raise UsageError(f"unknown format '{chosen}'", hint=f"use one of {', '.join(FORMATS)}")
-    return chosen
+    return output.format or (suffix if suffix in FORMATS else "table")
 
 
 class RecordWriter:
@@ -65,13 +57,13 @@ class RecordWriter:
         self._format = choose_format(output)
         self._layout = layout
         self._path = output.out
-        self._temporary: Path | None = None
+        self._files = ExitStack()
         self._num_written = 0
         self._stream: IO[str] = sys.stdout
 
     def __enter__(self) -> "RecordWriter":
         if self._path is not None:
-            self._stream = self._open_temporary(self._path)
+            self._stream = self._open(self._path)
         if self._format == "csv":
             self._csv = csv.DictWriter(
                 self._stream, list(self._layout.csv_columns), lineterminator="\n"
@@ -81,14 +73,13 @@ class RecordWriter:
             self._stream.write("[")
         return self
 
-    def _open_temporary(self, path: Path) -> IO[str]:
-        try:
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
-        except OSError as error:
-            hint = "choose another --out"
-            raise OutputError(f"cannot write '{path}': {error.strerror}", hint=hint) from error
-        self._temporary = Path(name)
-        return os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="")
+    def _open(self, path: Path) -> IO[str]:
+        """A stream that ends in the file: directly where that is a device, a FIFO or the like."""
+        with output_errors(path):
+            place = path if is_special(path) else self._files.enter_context(replacing(path))
+            stream = place.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        self._files.push(closing(stream))
+        return stream
 
     def write(self, record: Any) -> None:
         """Add one record."""
@@ -113,40 +104,21 @@ class RecordWriter:
         traceback: TracebackType | None,
     ) -> None:
         if isinstance(error, OSError):  # a closed pipe, or a full disk
-            self._discard()
+            self._discard(error)
             return
         try:
-            self._finish()
-        except OSError:
-            self._discard()
+            if self._format == "json":
+                self._stream.write("\n]\n" if self._num_written else "]\n")
+            self._stream.flush()
+        except OSError as failed:
+            self._discard(failed)
             raise
+        self._files.close()
 
-    def _finish(self) -> None:
-        if self._format == "json":
-            self._stream.write("\n]\n" if self._num_written else "]\n")
-        self._stream.flush()
-        if self._temporary is not None and self._path is not None:
-            os.fsync(self._stream.fileno())
-            self._stream.close()
-            self._publish(self._temporary, self._path)
-
-    def _discard(self) -> None:
+    def _discard(self, error: OSError) -> None:
         """Leave no half-written file behind."""
-        if self._temporary is not None:
-            with suppress(OSError):
-                self._stream.close()
-            self._temporary.unlink(missing_ok=True)
-
-    def _publish(self, temporary: Path, path: Path) -> None:
-        umask = os.umask(0)
-        os.umask(umask)
-        try:
-            temporary.chmod(0o666 & ~umask)
-            temporary.replace(path)
-        except OSError as error:
-            kept = temporary.exists()
-            hint = f"the result is in '{temporary}'" if kept else "run the same command again"
-            raise OutputError(f"cannot write '{path}': {error.strerror}", hint=hint) from error
+        with suppress(OSError, OutputError):
+            self._files.__exit__(type(error), error, error.__traceback__)
 
 
 def _cell(value: Any) -> Any:

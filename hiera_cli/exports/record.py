@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hiera_cli.checkpoints.download import cache_folder
 from hiera_cli.exports.variants import RUNNABLE, Variant
+from hiera_cli.files import write_text
 from hiera_cli.machine import machine_name
 
 RECORD_NAME = "export.json"
@@ -55,7 +56,7 @@ def export_folder(weights_sha256: str, variant: Variant, *, cache_dir: str | Non
 
 def write_record(folder: Path, record: ExportRecord) -> None:
     """Write `export.json` into the folder of an export."""
-    (folder / RECORD_NAME).write_text(json.dumps(asdict(record), indent=2) + "\n")
+    write_text(folder / RECORD_NAME, json.dumps(asdict(record), indent=2) + "\n")
 
 
 def read_record(folder: Path) -> ExportRecord | None:

@@ -17,9 +17,10 @@ from hiera_cli.exports.record import export_folder, read_record, verified_export
 from hiera_cli.exports.runtimes import open_export
 from hiera_cli.exports.variants import RUNNABLE, Forward, require_packages
 from hiera_cli.inference.compiled import CompiledForward
-from hiera_cli.inference.device import choose_device, choose_dtype, dtype_name
-from hiera_cli.inference.pixel_model import Layer, Pool, pixel_model
+from hiera_cli.inference.pixel_model import pixel_model
 from hiera_cli.inference.threads import computing_threads
+from hiera_cli.model.device import choose_device, choose_dtype, dtype_name
+from hiera_cli.options import Layer, Pool
 
 logger = logging.getLogger("hiera_cli")
 

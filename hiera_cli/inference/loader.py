@@ -5,13 +5,13 @@ fills batches across videos. A video that cannot be read becomes a `Failure` in 
 stops nothing.
 """
 
-import logging
-import threading
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from hiera_cli.checkpoints.preprocessing import Preprocessing
@@ -19,13 +19,10 @@ from hiera_cli.errors import Failure, MediaError
 from hiera_cli.inference.prefetch import prefetch
 from hiera_cli.inference.threads import compute_alone
 from hiera_cli.inputs import InputPath
-from hiera_cli.video.collector import ClipCollector, Crops
-from hiera_cli.video.crops import CropPlan
-from hiera_cli.video.decode import Limits, VideoInfo, decode_video
-from hiera_cli.video.isolation.parent import DecodeProcess
+from hiera_cli.video.clips import ClipReader
+from hiera_cli.video.crops import CropPlan, Crops, crop_frame
+from hiera_cli.video.decode import Limits, VideoInfo
 from hiera_cli.video.sampling import ClipPlan, Protocol
-
-logger = logging.getLogger("hiera_cli")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,24 +177,18 @@ def _decode_ahead(
 
 
 class _Decoder:
-    """Reads clips here or in a child process, as the options say."""
+    """Turns paths into clips; one that cannot be read becomes a failure in its place."""
 
     def __init__(self, options: LoaderOptions, *, isolate: bool) -> None:
-        self._options = options
-        self._stopped = threading.Event()
-        self._process = DecodeProcess() if isolate else None
-        self._decode = self._process.decode if self._process else decode_video
-
-    def stop(self) -> None:
-        """From another thread: give up the video in progress."""
-        self._stopped.set()
-        if self._process is not None:
-            self._process.stop()
-
-    def close(self) -> None:
-        """End the child process, if there is one."""
-        if self._process is not None:
-            self._process.close()
+        self._protocol = options.protocol
+        self._crop_plan = options.crop_plan
+        self._reader = ClipReader(
+            isolate=isolate,
+            limits=options.limits,
+            threads=options.decode_threads,
+            square_pixels=options.square_pixels,
+        )
+        self.stop, self.close = self._reader.stop, self._reader.close
 
     def read(self, source: tuple[int, InputPath]) -> Generator[_Item, None, None]:
         """The clips of one video and then its `VideoEnd`; never raises."""
@@ -207,34 +198,19 @@ class _Decoder:
             info = yield from self._clips(video_index, file.path)
         except MediaError as error:
             failure = Failure(file.name, error.kind, error.message)
-        except MemoryError:
-            failure = Failure(file.name, "too_large", "not enough memory to decode this video")
-        except Exception as error:
-            logger.debug("decoding %s failed", file.path, exc_info=True)
-            failure = Failure(file.name, "internal", f"{type(error).__name__}: {error}")
+            yield VideoEnd(video_index, file, None, failure)
         else:
             yield VideoEnd(video_index, file, info, None)
-            return
-        yield VideoEnd(video_index, file, None, failure)
 
     def _clips(self, video_index: int, path: str) -> Generator[_Clip, None, VideoInfo]:
-        """Carry out one video's plan; returns what is known about it after the last frame."""
-        options = self._options
-        streaming = options.protocol.num_clips is None
-        collector = ClipCollector(options.crop_plan, streaming=streaming)
-        events = self._decode(
-            path,
-            options.protocol,
-            limits=options.limits,
-            threads=options.decode_threads,
-            square_pixels=options.square_pixels,
-        )
-        with closing(events):
-            for event in events:
-                if self._stopped.is_set():
-                    raise MediaError("timeout", "decoding was stopped")
-                for plan, frames in collector.take(event):
-                    yield _Clip(video_index, plan, frames)
-        if collector.info is None:
-            raise MediaError("corrupt", "decoding ended without a result")
-        return collector.info
+        clips = self._reader.read(path, self._protocol, view_of=self._crop, shared=True)
+        while True:
+            try:
+                plan, frames = next(clips)
+            except StopIteration as end:
+                info: VideoInfo = end.value
+                return info
+            yield _Clip(video_index, plan, frames)
+
+    def _crop(self, _: int, frame: npt.NDArray[np.uint8]) -> Crops:
+        return crop_frame(frame, self._crop_plan)

@@ -7,12 +7,11 @@ import torch
 from hiera_cli.checkpoints.open import LoadedModel, open_model
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.checkpoints.transfer import Progress
-from hiera_cli.errors import UsageError
 from hiera_cli.inference.backend import Backend, make_backend
 from hiera_cli.inference.engine import Engine
 from hiera_cli.inference.loader import LoaderOptions
 from hiera_cli.machine import usable_cores
-from hiera_cli.options import EngineOptions
+from hiera_cli.options import EngineOptions, ProtocolName, auto_or_number
 from hiera_cli.video.decode import Limits
 from hiera_cli.video.hardware import find_hardware
 from hiera_cli.video.sampling import Protocol, make_protocol
@@ -24,7 +23,7 @@ FULL_VIEW = 16 * 224 * 224  # pixels
 def open_engine(
     options: EngineOptions,
     *,
-    protocol: str = "balanced",
+    protocol: ProtocolName = "balanced",
     need_head: bool = True,
     progress: Progress | None = None,
 ) -> Engine:
@@ -40,8 +39,9 @@ def open_engine(
         UsageError: an option that cannot mean anything.
         WeightsError: the model or its weights are not available or do not fit.
     """
-    set_threads(options.threads)
-    plan_protocol(options, Preprocessing(), protocol)  # refuse bad numbers before loading weights
+    options = replace(options, protocol=options.protocol or protocol)
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
     loaded = open_model(
         options.model,
         weights=options.weights,
@@ -71,16 +71,6 @@ def open_backend(loaded: LoadedModel, options: EngineOptions) -> Backend:
     )
 
 
-def set_threads(num: int | None) -> None:
-    """Let the model use that many CPU threads; None leaves PyTorch's choice.
-
-    Raises:
-        UsageError: fewer than one.
-    """
-    if num is not None:
-        torch.set_num_threads(positive("--threads", num))
-
-
 def plan_protocol(options: EngineOptions, preprocessing: Preprocessing, default: str) -> Protocol:
     """The protocol that the options ask for, with the model's clip length."""
     chosen = make_protocol(
@@ -102,19 +92,11 @@ def loader_options(
     return LoaderOptions(
         protocol=plan_protocol(options, preprocessing, protocol),
         preprocessing=preprocessing,
-        batch_size=_auto(
-            "--batch-size", options.batch_size, automatic_batch_size(preprocessing, on_gpu=on_gpu)
-        ),
-        workers=_auto(
-            "--workers",
-            options.workers,
-            automatic_workers(preprocessing, on_gpu=on_gpu, cores=usable_cores()),
-        ),
-        limits=Limits(
-            max_pixels=options.max_pixels,
-            timeout_seconds=options.timeout or None,
-            hardware=find_hardware(options.hwaccel),
-        ),
+        batch_size=auto_or_number("--batch-size", options.batch_size)
+        or automatic_batch_size(preprocessing, on_gpu=on_gpu),
+        workers=auto_or_number("--workers", options.workers)
+        or automatic_workers(preprocessing, on_gpu=on_gpu, cores=usable_cores()),
+        limits=replace(Limits.of(options), hardware=find_hardware(options.hwaccel)),
         isolate=options.isolate,
         square_pixels=options.square_pixels,
         pin_memory=on_gpu,
@@ -164,23 +146,3 @@ def _is_small(preprocessing: Preprocessing) -> bool:
 def _view_size(preprocessing: Preprocessing) -> int:
     """Pixels of a view, over all frames."""
     return preprocessing.num_frames * preprocessing.crop_size**2
-
-
-def _auto(flag: str, value: str, automatic: int) -> int:
-    if value == "auto":
-        return automatic
-    try:
-        return positive(flag, int(value))
-    except ValueError as error:
-        raise UsageError(f"{flag} takes 'auto' or a number, not '{value}'") from error
-
-
-def positive(flag: str, value: int) -> int:
-    """The value, if it is at least 1.
-
-    Raises:
-        UsageError: it is not.
-    """
-    if value < 1:
-        raise UsageError(f"{flag} must be at least 1, not {value}")
-    return value

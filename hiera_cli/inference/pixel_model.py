@@ -1,18 +1,16 @@
 """A Hiera with its normalisation in front: what every backend runs and every export contains."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import get_args
 
 import torch
 from torch import nn
 
 from hiera_cli.checkpoints.open import LoadedModel
 from hiera_cli.model.hiera import Hiera
+from hiera_cli.options import Layer, Pool
 
-Layer = Literal["stage1", "stage2", "stage3", "stage4", "final"]
-Pool = Literal["mean", "max", "none"]
-LAYERS: tuple[Layer, ...] = ("stage1", "stage2", "stage3", "stage4", "final")
-POOLS: tuple[Pool, ...] = ("mean", "max", "none")
+LAYERS: tuple[Layer, ...] = get_args(Layer)
 
 
 class PixelModel(nn.Module):

@@ -5,6 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from hiera_cli.files import replacing
+
 
 def draw_curves(metrics: Path, picture: Path) -> bool:
     """Draw a run's metrics.jsonl as PNG; False without matplotlib (the `report` extra).
@@ -26,9 +28,8 @@ def draw_curves(metrics: Path, picture: Path) -> bool:
     panels[1].set(title="learning rate", xlabel="step")
     if epochs:
         _draw_accuracy(panels[2], epochs)
-    temporary = picture.with_suffix(".tmp")
-    figure.savefig(temporary, format="png", dpi=120)
-    temporary.replace(picture)
+    with replacing(picture) as part:
+        figure.savefig(part, format="png", dpi=120)
     return True
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from hiera_cli.report.files import most_confused_with
 from hiera_cli.report.plots import calibration_bars, confusion_matrix, split_bar
+from hiera_cli.tasks.evaluation.files import most_confused_with
 from hiera_cli.tasks.evaluation.metrics import Outcome
 from hiera_cli.tasks.evaluation.summary import Account, Summary
 

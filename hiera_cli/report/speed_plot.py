@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hiera_cli.errors import OutputError, UsageError
+from hiera_cli.files import replacing
 from hiera_cli.tasks.benchmark.comparison import Comparison
 from hiera_cli.tasks.benchmark.run import BenchmarkReport
 
@@ -52,6 +53,7 @@ def draw_speed_plot(report: BenchmarkReport, path: Path) -> None:
     axes.margins(0.15)
     axes.grid(visible=True, alpha=0.3)
     try:
-        figure.savefig(path, dpi=150)
-    except (OSError, ValueError) as error:
+        with replacing(path) as part:
+            figure.savefig(part, format=path.suffix.removeprefix("."), dpi=150)
+    except ValueError as error:
         raise OutputError(f"cannot write '{path}': {error}", hint="name a .png or .svg") from error

@@ -10,12 +10,10 @@ from hiera_cli.tables.columns import Column
 from hiera_cli.tables.merge import merge_tables
 from hiera_cli.tables.place import Output, lock_output, parse_output
 from hiera_cli.tables.reading import count_rows, read_metadata, read_rows, table_files, take_rows
-from hiera_cli.tables.settings import OnExisting
 from hiera_cli.tables.table import Table, TableWriter, begin_table, finished_keys
 
 __all__ = [
     "Column",
-    "OnExisting",
     "Output",
     "Table",
     "TableWriter",

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hiera_cli.errors import Failure
-from hiera_cli.tables.place import write_all, write_file
+from hiera_cli.files import write_text
+from hiera_cli.tables.place import write_all
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -44,7 +45,7 @@ def write_failures(path: Path, failures: Mapping[str, Failure]) -> None:
         OSError: the disk is full or may not be written.
     """
     if failures:
-        write_file(path, "".join(_line(failures[key]) for key in sorted(failures)))
+        write_text(path, "".join(_line(failures[key]) for key in sorted(failures)))
     else:
         path.unlink(missing_ok=True)
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from hiera_cli.errors import Failure, UsageError
+from hiera_cli.files import output_errors
 from hiera_cli.tables.failures import read_failures, write_failures
-from hiera_cli.tables.place import lock_output, output_errors, parse_output
+from hiera_cli.tables.place import lock_output, parse_output
 from hiera_cli.tables.reading import (
     METADATA_KEY,
     Piece,

@@ -1,18 +1,19 @@
 """Where a table goes: its names, its lock, and what a failing disk is called."""
 
 import contextlib
-import errno
 import fcntl
 import logging
 import os
 import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from hiera_cli.errors import OutputError
+from hiera_cli.files import is_special, output_errors
 
 logger = logging.getLogger("hiera_cli")
 
@@ -24,24 +25,27 @@ class Output:
     Attributes:
         path: the file or folder.
         is_folder: whether shards are meant.
+        is_special: whether the file is a device, a FIFO or the like: the table is copied into it,
+            and what belongs beside a table lies in the system's temporary folder.
     """
 
     path: Path
     is_folder: bool
+    is_special: bool = False
 
     @property
     def files(self) -> list[Path]:
         """The finished files, in row order; none when nothing was finished yet."""
         if self.is_folder:
             return sorted(self.path.glob("part-*-of-*.parquet"))
-        return [self.path] if self.path.exists() else []
+        return [self.path] if self.path.exists() and not self.is_special else []
 
     @property
     def partial(self) -> Path:
         """The folder of work in progress; on the same file system as the result."""
         if self.is_folder:
             return self.path / ".partial"
-        return self.path.with_name(self.path.name + ".partial")
+        return self._beside.with_name(self._beside.name + ".partial")
 
     @property
     def settings(self) -> Path:
@@ -51,30 +55,28 @@ class Output:
     @property
     def errors(self) -> Path:
         """The list of inputs that failed, one JSON object a line."""
-        return self.path.with_name(self.path.name + ".errors.jsonl")
+        return self._beside.with_name(self._beside.name + ".errors.jsonl")
+
+    @property
+    def _beside(self) -> Path:
+        """The name that the names of other files begin with."""
+        if not self.is_special:
+            return self.path
+        return (
+            Path(tempfile.gettempdir()) / f"hiera-{os.getuid()}{str(self.path).replace('/', '-')}"
+        )
 
 
 def parse_output(out: str | os.PathLike[str]) -> Output:
-    """A folder if it ends in a slash, is one already, or has no suffix; else a file."""
+    """A folder if it ends in a slash, is one already, or has no suffix; else a file.
+
+    A link means what it points to: the file behind it is replaced, not the link.
+    """
     text = os.fspath(out)
-    path = Path(text).absolute()
+    if is_special(Path(text)):
+        return Output(Path(text).absolute(), is_folder=False, is_special=True)
+    path = Path(os.path.realpath(text))
     return Output(path, is_folder=text.endswith("/") or path.is_dir() or not path.suffix)
-
-
-@contextlib.contextmanager
-def output_errors(path: Path) -> Iterator[None]:
-    """Turn an OSError within into an OutputError that names the output and the next step."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            hint = "finished work is kept: free some space and run the same command again"
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
-            hint = "choose an --out that you may write to"
-        else:
-            hint = "run the same command again: finished work that is still there is kept"
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise OutputError(f"cannot write {path}: {reason}", hint=hint) from error
 
 
 @contextlib.contextmanager
@@ -117,20 +119,6 @@ def _acquire(lock: IO[str], output: Output) -> None:
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {socket.gethostname()}")
         lock.flush()
-
-
-def write_file(path: Path, text: str) -> None:
-    """Write a small file whole: under a temporary name, flushed, renamed.
-
-    Raises:
-        OSError: the disk is full or may not be written.
-    """
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def write_all(file: IO[bytes], data: memoryview) -> None:

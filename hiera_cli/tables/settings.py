@@ -4,14 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal
+from typing import Any
 
 from hiera_cli.errors import UsageError
+from hiera_cli.options import OnExisting
 from hiera_cli.tables.place import Output
 from hiera_cli.tables.reading import read_metadata, read_schema
 
 MAX_SHOWN = 80
-OnExisting = Literal["resume", "overwrite", "error"]
 _PACKAGES = ("hiera-cli", "torch", "av", "pyarrow")
 _UNCOMPARED = ("versions", "roots", "notes")  # may differ between runs that continue each other
 

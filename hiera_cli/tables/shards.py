@@ -1,6 +1,5 @@
 """Writing the result: rows into row groups and shards, then all of them into place at once."""
 
-import os
 import shutil
 from pathlib import Path
 from typing import Self
@@ -8,6 +7,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hiera_cli.files import flush, put_in_place
 from hiera_cli.tables.columns import row_bytes
 from hiera_cli.tables.place import Output
 
@@ -88,8 +88,7 @@ class ShardWriter:
         if self._file is not None:
             self._file.close()
             self._file = None
-            with self._path.open("rb") as file:
-                os.fsync(file.fileno())
+            flush(self._path)
 
 
 def new_shard_folder(output: Output) -> Path:
@@ -127,6 +126,6 @@ def finish_publishing(output: Output) -> None:
                     stale.unlink()
         for shard in sorted(ready.iterdir()):
             name = f"part-{shard.stem}-of-{total}.parquet"
-            shard.replace(output.path / name if output.is_folder else output.path)
+            put_in_place(shard, output.path / name if output.is_folder else output.path)
         output.settings.unlink(missing_ok=True)
         ready.rmdir()

@@ -13,10 +13,12 @@ from typing import Any, Self
 import pyarrow as pa
 
 from hiera_cli.errors import Failure, UsageError
+from hiera_cli.files import output_errors, write_text
+from hiera_cli.options import OnExisting
 from hiera_cli.tables.columns import Column, Values, to_batch, to_schema
 from hiera_cli.tables.failures import append_failure, read_failures, write_failures
 from hiera_cli.tables.journal import Block, JournalWriter, read_journals
-from hiera_cli.tables.place import Output, output_errors, write_file
+from hiera_cli.tables.place import Output
 from hiera_cli.tables.reading import (
     METADATA_KEY,
     Piece,
@@ -25,7 +27,7 @@ from hiera_cli.tables.reading import (
     read_keys,
     read_pieces,
 )
-from hiera_cli.tables.settings import OnExisting, look_before, package_versions, refuse_differences
+from hiera_cli.tables.settings import look_before, package_versions, refuse_differences
 from hiera_cli.tables.shards import (
     DEFAULT_ROWS_PER_SHARD,
     ShardWriter,
@@ -221,7 +223,7 @@ def begin_table(
             refuse_differences(output, before.settings, own)
         all_roots = sorted({*before.roots, *roots})
         state = {"settings": own, "roots": all_roots, "replaces": before.replaces}
-        write_file(output.settings, json.dumps(state, indent=1))
+        write_text(output.settings, json.dumps(state, indent=1))
         finished = finished_keys(output) if not before.replaces else read_journals(output.partial)
         return Table(
             output=output,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from os import PathLike
-from typing import Any
+from typing import Any, Final
 
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.exports.variants import Array
@@ -13,7 +13,7 @@ from hiera_cli.inference.open import open_engine
 from hiera_cli.inputs import InputPath, expand_inputs, input_names
 from hiera_cli.options import EngineOptions, with_changes
 
-DEFAULT_PROTOCOL = "balanced"
+DEFAULT_PROTOCOL: Final = "balanced"
 
 
 @dataclass(frozen=True, slots=True)

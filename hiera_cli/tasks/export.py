@@ -5,11 +5,8 @@ gives logits (B, K) and pooled features (B, D): normalisation is part of it.
 """
 
 import logging
-import shutil
 import statistics
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -19,10 +16,11 @@ from torch import Tensor
 
 from hiera_cli.checkpoints.open import LoadedModel
 from hiera_cli.checkpoints.preprocessing import Preprocessing
-from hiera_cli.errors import HieraError, NoInputError, OutputError, UsageError
+from hiera_cli.errors import HieraError, NoInputError, UsageError
 from hiera_cli.exports.record import ExportRecord, write_record
 from hiera_cli.exports.runtimes import open_export, write_export
 from hiera_cli.exports.variants import Variant
+from hiera_cli.files import replacing_folder
 from hiera_cli.inference.loader import LoaderOptions, load_batches
 from hiera_cli.inference.pixel_model import PixelModel, pixel_model
 from hiera_cli.inputs import InputPath
@@ -99,7 +97,7 @@ def export_model(
     if variant.int8 and calibration is None:
         raise UsageError("int8 needs clips to calibrate on", hint="give --calibrate CLIPS")
     module = pixel_model(loaded)
-    with replacing(folder) as part:
+    with replacing_folder(folder) as part:
         logger.info("exporting %s as %s", loaded.name, variant.name)
         write_variant(module, variant, part, example=views[:1], calibration=calibration)
         logger.info("verifying on %d views", len(views))
@@ -209,23 +207,3 @@ def _record(
         machine=machine_name(),
         versions={name: version(name) for name in ("torch", *variant.packages)},
     )
-
-
-@contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
-    """A temporary folder that takes the place of `folder` when the block ends well."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise OutputError(f"cannot write '{folder}': {error.strerror}") from error
-    try:
-        yield part
-        if folder.exists():
-            shutil.rmtree(folder)
-        part.chmod(0o755)
-        part.rename(folder)
-    except OSError as error:
-        raise OutputError(f"cannot write '{folder}': {error.strerror}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)

@@ -110,7 +110,7 @@ def _records(
     rest = iter(files)
     first = list(islice(rest, 2))
     isolate = len(first) > 1 if options.isolate is None else options.isolate
-    limits = Limits(max_pixels=options.max_pixels, timeout_seconds=options.timeout or None)
+    limits = Limits.of(options)
     with closing(DecodeProcess()) as process:
         look = process.probe if isolate else probe_file
         for file in chain(first, rest):

@@ -8,7 +8,6 @@
 `last` is replaced as a whole: the new folder is complete on disk before the old one goes.
 """
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from hiera_cli.errors import OutputError, WeightsError
+from hiera_cli.files import flush, replacing
 
 WEIGHTS_FILE = "model.safetensors"
 STATE_FILE = "training_state.pt"
@@ -72,6 +72,7 @@ class RunFolder:
         if self._last.exists():
             self._last.rename(self._old)
         self._new.rename(self._last)
+        flush(self.path)
         shutil.rmtree(self._old, ignore_errors=True)
 
     def save_best(self, write_model: WriteModel) -> None:
@@ -108,7 +109,5 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def _write_state(path: Path, state: dict[str, Any]) -> None:
-    with path.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
+    with replacing(path) as part:
+        torch.save(state, part)

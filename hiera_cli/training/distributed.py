@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from hiera_cli.errors import UsageError
+from hiera_cli.model.device import choose_device
 
 T = TypeVar("T")
 _CPU = torch.device("cpu")
@@ -70,12 +70,11 @@ def joined_process(device: str) -> Iterator[Process]:
 
 
 def _find_device(name: str, local_rank: int) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(f"cuda:{local_rank}" if name == "cuda" else name)
+    """The device of this process: of several GPUs, the one with its local rank."""
+    device = choose_device(name)
     if device.type == "cuda":
-        if (device.index or 0) >= torch.cuda.device_count():
-            raise UsageError(f"device '{name}' is not on this machine", hint="use --device cpu")
+        if ":" not in name:
+            device = choose_device(f"cuda:{local_rank}")
         torch.cuda.set_device(device)
     return device
 

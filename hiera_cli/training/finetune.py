@@ -100,7 +100,7 @@ def _prepare(
             "data": options.data,
             "model": options.model,
             "classes": list(data.classes),
-            "symmetries": [symmetry.value for symmetry in options.symmetries or ()],
+            "symmetries": list(options.symmetries or ()),
         },
     )
 

@@ -5,11 +5,17 @@ from pathlib import Path
 from typing import Literal
 
 from hiera_cli.checkpoints.zoo import DEFAULT_MODEL
-from hiera_cli.errors import UsageError
-from hiera_cli.options import SamplingName, Symmetry
+from hiera_cli.options import (
+    DecodeOptions,
+    OnExisting,
+    SamplingName,
+    Symmetry,
+    check_at_least,
+    check_choices,
+    check_device,
+)
 
 Precision = Literal["float32", "bfloat16", "float16"]
-OnExisting = Literal["resume", "overwrite", "error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +52,15 @@ class RunOptions:
         Raises:
             UsageError: a value out of range.
         """
-        if min(self.seed, self.workers, self.save_every) < 0 or self.accumulate < 1:
-            raise UsageError("--seed, --workers and --save-every cannot be negative")
+        check_choices(self)
+        check_device(self.device)
+        check_at_least(0, seed=self.seed, workers=self.workers, save_every=self.save_every)
+        check_at_least(1, accumulate=self.accumulate)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClipOptions:
-    """Which clips a run learns from.
+@dataclass(frozen=True, kw_only=True)
+class ClipOptions(DecodeOptions):
+    """Which clips a run learns from, and what reading a file may cost.
 
     Attributes:
         frame_stride: distance of sampled frames at 30 a second; None: the model's own.
@@ -70,8 +78,8 @@ class ClipOptions:
         Raises:
             UsageError: a value out of range.
         """
-        if self.cache_clips < 1 or (self.frame_stride is not None and self.frame_stride < 1):
-            raise UsageError("--cache-clips and --frame-stride must be at least 1")
+        super().__post_init__()
+        check_at_least(1, cache_clips=self.cache_clips, frame_stride=self.frame_stride)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +105,14 @@ class FinetuneOptions:
     freeze_backbone: bool = False
     sampling: SamplingName | None = None
     symmetries: list[Symmetry] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot mean anything.
+
+        Raises:
+            UsageError: a value that is no choice.
+        """
+        check_choices(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal, Self
 
 from hiera_cli.errors import UsageError
+from hiera_cli.options import check_choices
 
 OptimizerName = Literal["adamw", "sgd"]
 
@@ -78,6 +79,14 @@ class RecipeChanges:
     drop_path: float | None = None
     min_area: float | None = None
     flip: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no choice; numbers are checked in the recipe that they change.
+
+        Raises:
+            UsageError: a value that is no choice.
+        """
+        check_choices(self)
 
 
 def check_recipe(recipe: Recipe) -> None:

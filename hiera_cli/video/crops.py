@@ -20,6 +20,8 @@ from hiera_cli.video.size import resized_size
 
 MAX_RESIZED_PIXELS = 2**25
 Interpolation = Literal["bilinear", "bicubic"]
+Crops = tuple[torch.Tensor, ...]
+"""The crops of one frame, each (C, S, S) float32 in 0..255."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def crop_offsets(height: int, width: int, plan: CropPlan) -> tuple[tuple[int, in
     return (center[0], 0), center, (center[0], slack_x)
 
 
-def crop_frame(rgb: npt.NDArray[np.uint8], plan: CropPlan) -> tuple[torch.Tensor, ...]:
+def crop_frame(rgb: npt.NDArray[np.uint8], plan: CropPlan) -> Crops:
     """Frame (H, W, C) uint8 -> a crop (C, crop, crop) float32 in 0..255 for each of num_crops.
 
     Three crops overlap, so they are views of one resized frame; a single one is a copy.

@@ -1,9 +1,6 @@
 """Writing video: RGB frames in, a finished H.264 or VP9 file out."""
 
-import os
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -17,6 +14,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from hiera_cli.errors import OutputError, UsageError
+from hiera_cli.files import replacing
 
 Picture = npt.NDArray[np.uint8]
 
@@ -92,30 +90,10 @@ def write_video(
     if first is None:
         raise UsageError(f"no frames to write to '{path}'")
     try:
-        with _replacing(path) as part:
+        with replacing(path) as part:
             return _encode(part, chain((first,), pictures), first.shape, fps, encoding)
-    except (av.FFmpegError, OSError) as error:
+    except av.FFmpegError as error:
         raise OutputError(f"cannot write '{path}': {error}") from error
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when the block ends well."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:64]}.", dir=path.parent)
-    os.close(handle)
-    part = Path(name)
-    try:
-        yield part
-        part.chmod(0o666 & ~_umask())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _encode(

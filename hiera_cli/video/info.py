@@ -1,7 +1,9 @@
 """What is known about a video file, and what reading it may cost."""
 
 from dataclasses import dataclass
+from typing import Self
 
+from hiera_cli.options import MAX_PIXELS, TIMEOUT_SECONDS, DecodeOptions
 from hiera_cli.video.sampling import Timeline
 
 
@@ -16,10 +18,15 @@ class Limits:
         hardware: FFmpeg's device type that decodes files in good order; None: the processor.
     """
 
-    max_pixels: int = 8192 * 4320
-    timeout_seconds: float | None = 600.0
+    max_pixels: int = MAX_PIXELS
+    timeout_seconds: float | None = TIMEOUT_SECONDS
     max_silent_packets: int = 20_000
     hardware: str | None = None
+
+    @classmethod
+    def of(cls, options: DecodeOptions) -> Self:
+        """The limits that a user's options set."""
+        return cls(max_pixels=options.max_pixels, timeout_seconds=options.timeout or None)
 
 
 DEFAULT_LIMITS = Limits()

@@ -8,6 +8,7 @@ import av
 import numpy as np
 
 from hiera_cli.errors import MediaError
+from hiera_cli.options import MAX_PIXELS
 from hiera_cli.video.container import OpenVideo
 from hiera_cli.video.info import VideoInfo
 from hiera_cli.video.packets import PacketScan
@@ -16,7 +17,6 @@ from hiera_cli.video.sampling import Timeline
 from hiera_cli.video.timeline import NO_TICK, Clock, make_timeline
 
 _MAX_TOLD = 3
-_LARGE_PIXELS = 8192 * 4320
 
 
 def clock_of(video: OpenVideo) -> Clock:
@@ -58,7 +58,7 @@ class Survey:
         shape = (frame.width, frame.height, frame.format.name)
         if self._format is None:
             self._displayed = displayed_size(frame)
-            if frame.width * frame.height > _LARGE_PIXELS:
+            if frame.width * frame.height > MAX_PIXELS:
                 self.warnings.append(
                     f"the picture is {frame.width}x{frame.height}: unusually large"
                 )

@@ -190,7 +190,7 @@ def test_a_table_whose_folder_vanishes(videos: Path, model: str, tmp_path: Path)
     shutil.rmtree(folder)
     code, stderr = ended(process)
     assert code == 1
-    assert f"error: cannot write {folder}/features.parquet" in stderr
+    assert f"error: cannot write '{folder}/features.parquet'" in stderr
 
 
 def test_records_whose_folder_vanishes(videos: Path, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from hiera_cli.datasets.class_names import match_labels
 from hiera_cli.datasets.dataset import Dataset, Sample
 from hiera_cli.errors import Failure
 from hiera_cli.tables import begin_table, lock_output, parse_output
-from hiera_cli.tasks.evaluation.evaluate import EvaluationPlan, key_of, table_columns
 from hiera_cli.tasks.evaluation.metrics import judge
-from hiera_cli.tasks.evaluation.summary import Account, draw_up
+from hiera_cli.tasks.evaluation.predict import EvaluationPlan, key_of, table_columns
+from hiera_cli.tasks.evaluation.summary import Account, account_for
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def make_account(
     scores = _scores(random, samples[:num_videos], match.index_of, len(labels), accuracy)
     predictions = folder / "predictions.parquet"
     _write(predictions, plan, samples[:num_videos], scores, failures)
-    return Made(draw_up(predictions, plan), predictions, scores)
+    return Made(account_for(predictions, plan), predictions, scores)
 
 
 def _scores(random, samples, index_of, num_classes, accuracy) -> np.ndarray:

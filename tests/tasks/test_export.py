@@ -9,6 +9,7 @@ from hiera_cli.errors import UsageError
 from hiera_cli.exports.record import ExportRecord, export_folder, read_record
 from hiera_cli.exports.runtimes import open_export
 from hiera_cli.exports.variants import RUNNABLE, find_variant
+from hiera_cli.files import replacing_folder
 from hiera_cli.inference.backend import Wanted, make_backend
 from hiera_cli.inference.pixel_model import pixel_model
 from hiera_cli.inputs import expand_inputs
@@ -16,7 +17,6 @@ from hiera_cli.tasks.export import (
     ExportDeviatesError,
     export_model,
     read_views,
-    replacing,
     to_uint8,
     verify,
     write_variant,
@@ -123,7 +123,7 @@ def test_an_export_that_deviates_is_refused(tmp_path: Path) -> None:
 
 
 def _fail_while_replacing(folder: Path) -> None:
-    with replacing(folder) as part:
+    with replacing_folder(folder) as part:
         (part / "new").write_text("new")
         raise ZeroDivisionError
 
@@ -136,7 +136,7 @@ def test_a_failing_export_leaves_what_was_there(tmp_path: Path) -> None:
         _fail_while_replacing(kept)
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
     assert (kept / "old").read_text() == "old"
-    with replacing(kept) as part:
+    with replacing_folder(kept) as part:
         (part / "new").write_text("new")
     assert [path.name for path in kept.iterdir()] == ["new"]
 

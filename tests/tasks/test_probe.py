@@ -57,7 +57,7 @@ def test_a_bad_file_stops_nothing(tmp_path: Path) -> None:
 
 
 def test_options_are_checked_at_once() -> None:
-    with pytest.raises(UsageError, match="unknown protocol"):
+    with pytest.raises(UsageError, match="--protocol"):
         probe("x.mp4", options=ProbeOptions(protocol="slow"))
     with pytest.raises(UsageError, match="--clips"):
         probe("x.mp4", options=ProbeOptions(clips=0))

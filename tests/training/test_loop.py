@@ -12,7 +12,6 @@ import pytest
 from safetensors.torch import load_file
 
 from hiera_cli.errors import NoInputError, UsageError
-from hiera_cli.options import Symmetry
 from hiera_cli.training.finetune import finetune
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
 from hiera_cli.training.recipe import FinetuneChanges
@@ -49,7 +48,7 @@ def options(classes: Path, tiny: str) -> FinetuneOptions:
         val=str(classes),
         model=tiny,
         from_scratch=True,
-        symmetries=[Symmetry.MIRROR, Symmetry.REVERSAL],
+        symmetries=["mirror", "reversal"],
     )
 
 

@@ -16,8 +16,8 @@ from hiera_cli.errors import UsageError
 from hiera_cli.exports.runtimes import open_export
 from hiera_cli.exports.variants import RUNNABLE, Variant, require_packages
 from hiera_cli.inference.backend import Backend, ExportedBackend, Wanted, make_backend
-from hiera_cli.inference.device import dtype_name
 from hiera_cli.inference.pixel_model import pixel_model
+from hiera_cli.model.device import dtype_name
 from hiera_cli.tasks.agreement import deviation
 from hiera_cli.tasks.benchmark.baselines import OPPONENTS, Opponent, find_opponent
 from hiera_cli.tasks.benchmark.peak import count_gflops

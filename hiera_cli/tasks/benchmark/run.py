@@ -8,11 +8,11 @@ import torch
 
 from hiera_cli.checkpoints.open import LoadedModel
 from hiera_cli.inference.backend import Backend
-from hiera_cli.inference.device import choose_device, choose_dtype
-from hiera_cli.inference.open import loader_options, model_threads, open_backend, set_threads
+from hiera_cli.inference.open import loader_options, model_threads, open_backend
 from hiera_cli.inputs import InputPath
 from hiera_cli.machine import machine_name
-from hiera_cli.options import EngineOptions
+from hiera_cli.model.device import choose_device, choose_dtype
+from hiera_cli.options import EngineOptions, check_at_least
 from hiera_cli.tasks.benchmark.comparison import (
     Comparison,
     Setting,
@@ -51,6 +51,14 @@ class BenchmarkOptions:
     against: tuple[str, ...] = ()
     everybody: bool = False
     training: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot mean anything.
+
+        Raises:
+            UsageError: a number out of range.
+        """
+        check_at_least(1, rounds=self.rounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +161,8 @@ class _Subject:
 
 
 def _open(engine: EngineOptions, options: BenchmarkOptions) -> _Subject:
-    set_threads(engine.threads)
+    if engine.threads is not None:
+        torch.set_num_threads(engine.threads)
     device = choose_device(engine.device)
     setting = Setting(device, choose_dtype(engine.dtype, device), rounds=options.rounds)
     loaded = open_for_timing(engine)

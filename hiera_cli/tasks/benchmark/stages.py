@@ -20,6 +20,7 @@ from hiera_cli.machine import usable_cores
 from hiera_cli.tasks.benchmark.random_model import random_pixels
 from hiera_cli.tasks.benchmark.timing import measure_seconds, wait_for
 from hiera_cli.video.collector import ClipCollector
+from hiera_cli.video.crops import crop_frame
 from hiera_cli.video.decode import Finished, Frame, Planned, decode_video
 
 logger = logging.getLogger("hiera_cli")
@@ -114,7 +115,10 @@ def _nothing_read() -> NoInputError:
 
 def _views(events: Sequence[Planned | Frame | Finished], loader: LoaderOptions) -> list[Tensor]:
     """The views (3, T, S, S) of a decoded video, made as the loader makes them."""
-    collector = ClipCollector(loader.crop_plan, streaming=loader.protocol.num_clips is None)
+    plan, streaming = loader.crop_plan, loader.protocol.num_clips is None
+    collector = ClipCollector(
+        lambda _, frame: crop_frame(frame, plan), shared=True, streaming=streaming
+    )
     return [
         torch.stack([frame[crop_index] for frame in frames], dim=1)
         for event in events

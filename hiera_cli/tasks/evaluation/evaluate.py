@@ -1,202 +1,211 @@
-"""Evaluation: a labelled data set through a model, with every promised video accounted for.
+"""An evaluation from its options to its result, in Python and behind `hiera eval`."""
 
-`plan_evaluation` decides what is to be run, and `evaluate` runs it into a table that survives
-being killed. What the table means is said in `account.py`: metrics and the model never meet, so
-that metrics can be computed again without the model.
-"""
-
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+from hiera_cli.datasets.dataset import Dataset, read_dataset
+from hiera_cli.errors import Failure, NoInputError
+from hiera_cli.files import output_errors, write_text
+from hiera_cli.inference.engine import Engine
+from hiera_cli.inference.open import loader_options, open_engine
+from hiera_cli.inputs import printable
+from hiera_cli.options import EngineOptions, EvaluationOptions, with_changes
+from hiera_cli.tables import begin_table, lock_output, parse_output
+from hiera_cli.tables.table import finished_keys
+from hiera_cli.tasks.evaluation.files import confusion_csv, metrics_json, per_class_csv
+from hiera_cli.tasks.evaluation.metrics import Outcome
+from hiera_cli.tasks.evaluation.predict import (
+    DEFAULT_IMAGE_PROTOCOL,
+    DEFAULT_PROTOCOL,
+    EvaluationPlan,
+    plan_evaluation,
+    run_evaluation,
+    table_columns,
+    table_settings,
+)
+from hiera_cli.tasks.evaluation.summary import (
+    Account,
+    Summary,
+    account_for,
+    read_labels_of,
+    summarise,
+)
 
-from hiera_cli.datasets.class_names import LabelMatch, match_labels
-from hiera_cli.datasets.dataset import Dataset, Sample
-from hiera_cli.errors import Failure, UsageError
-from hiera_cli.inference.backend import Wanted
-from hiera_cli.inference.engine import Engine, VideoFailure, VideoResult
-from hiera_cli.inputs import InputPath, printable
-from hiera_cli.tables import Column, Table, TableWriter
-from hiera_cli.tasks.evaluation.metrics import TOP_K, Outcome, judge
-
-DEFAULT_PROTOCOL, DEFAULT_IMAGE_PROTOCOL = "paper", "fast"
-SHOWN_LABELS = 20
+PREDICTIONS = "predictions.parquet"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class EvaluationPlan:
-    """Which videos of a data set are evaluated, and what their labels mean to the model.
+class Evaluation:
+    """An evaluation that is ready to run, to go on, or to be scored again.
 
     Attributes:
-        dataset: the data set as a whole.
-        labels: the model's class names.
-        match: the model's class for each class of the data set.
-        expected: the videos that count: all, or the sample that `limit` asked for.
-        limit: how many videos were asked for; None for all.
-        seed: of the random sample.
+        dataset: where the data set is.
+        folder: where the results go.
+        predictions: the table of scores.
+        plan: what is to be run.
+        engine: what runs it; None where the table is only scored again.
+        options: what was asked for.
     """
 
-    dataset: Dataset
-    labels: tuple[str, ...]
-    match: LabelMatch
-    expected: tuple[Sample, ...]
-    limit: int | None
-    seed: int
+    dataset: str
+    folder: Path
+    predictions: Path
+    plan: EvaluationPlan
+    engine: Engine | None
+    options: EvaluationOptions
 
     @property
-    def targets(self) -> dict[str, int]:
-        """The model's class of each expected video whose label it has, by the video's key."""
-        index_of = self.match.index_of
-        return {key_of(s): index_of[s.label] for s in self.expected if s.label in index_of}
+    def num_left(self) -> int:
+        """How many videos are to be run."""
+        if self.engine is None:
+            return 0
+        again = self.options.on_existing == "overwrite"
+        done = set() if again else finished_keys(parse_output(self.predictions))
+        return sum(source.name not in done for source in self.plan.files)
+
+    def run(self) -> Iterator[Outcome | Failure]:
+        """Add every video that the table lacks, in a way that survives being stopped.
+
+        Raises:
+            NoInputError: not one of the videos is there.
+            UsageError: the table holds results made with other settings.
+            OutputError: the table cannot be written; finished videos are kept.
+        """
+        if self.engine is None:
+            return
+        plan, output = self.plan, parse_output(self.predictions)
+        if not plan.files:
+            raise NoInputError(f"none of {len(plan.expected)} videos is there", hint=_look(plan))
+        with lock_output(output):
+            table = begin_table(
+                output,
+                table_columns(len(plan.labels)),
+                settings=table_settings(self.engine, limit=plan.limit, seed=plan.seed),
+                roots=[self.place],
+                on_existing=self.options.on_existing,
+            )
+            yield from run_evaluation(plan, self.engine, table)
+            table.finish(keep_empty=True)
+
+    def result(self) -> tuple[Account, Summary]:
+        """What became of every video, and what that says; written beside the predictions.
+
+        Raises:
+            UsageError: there are no predictions, or predictions over other classes.
+            OutputError: a file cannot be written.
+        """
+        account = account_for(self.predictions, self.plan)
+        summary = summarise(account, dataset=self.place)
+        with output_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        write_text(self.folder / "metrics.json", metrics_json(summary))
+        write_text(self.folder / "per_class.csv", per_class_csv(account))
+        write_text(self.folder / "confusion.csv", confusion_csv(account))
+        return account, summary
 
     @property
-    def files(self) -> list[InputPath]:
-        """The expected videos that are there and have a label of the model, under their keys."""
-        known = (s for s in self.expected if s.label in self.match.index_of)
-        return [InputPath(s.path, key_of(s)) for s in known if s.path is not None]
+    def place(self) -> str:
+        """The data set as an absolute path, safe in any text."""
+        return printable(os.path.abspath(self.dataset))  # noqa: PTH100 - any bytes
 
 
-def key_of(sample: Sample) -> str:
-    """What a video is called in tables: its name, safe in any text."""
-    return printable(sample.name)
-
-
-def plan_evaluation(
-    dataset: Dataset, labels: Sequence[str], *, limit: int | None = None, seed: int = 0
-) -> EvaluationPlan:
-    """Decide what to run.
+def evaluate(
+    dataset: str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    evaluation: EvaluationOptions | None = None,
+    options: EngineOptions | None = None,
+    **changes: Any,
+) -> Summary:
+    """Measure a model's accuracy on a labelled data set.
 
     Args:
-        dataset: what the data set promises.
-        labels: the model's class names.
-        limit: evaluate a random sample of so many videos, each class by its share.
-        seed: of that sample.
+        dataset: a Kinetics folder, class folders, or a list file.
+        out: folder for predictions.parquet, metrics.json, per_class.csv and confusion.csv; what
+            is finished there is not run again. None: nothing is kept.
+        evaluation: annotations, split, limit and so on.
+        options: model, protocol (default `paper`), device and so on.
+        changes: single fields of either by name, such as `model="camera-motion"`.
+
+    Returns:
+        The keys of `metrics.json`.
 
     Raises:
-        UsageError: the model knows none of the labels, or the limit is no number of videos.
+        UsageError: an option or a data set that cannot mean anything.
+        NoInputError: not one video is there.
+        WeightsError: the model or its weights are not available or do not fit.
+        OutputError: the results cannot be written.
     """
-    if limit is not None and limit < 1:
-        raise UsageError(f"--limit must be at least 1, not {limit}")
-    match = match_labels(dataset.classes, labels)
-    if not match.index_of:
-        raise UsageError(
-            f"the model has none of the data set's labels: {shorten(match.unknown)}",
-            hint="choose another -m/--model, or give the model's class names with --labels FILE",
+    own = {name: changes.pop(name) for name in set(changes) & _OWN_FIELDS}
+    chosen = with_changes(evaluation or EvaluationOptions(), own)
+    with ExitStack() as stack:
+        if out is None:
+            out = stack.enter_context(tempfile.TemporaryDirectory(prefix="hiera-"))
+        chosen = replace(chosen, out=Path(out))
+        ready = open_evaluation(
+            os.fspath(dataset), chosen, with_changes(options or EngineOptions(), changes)
         )
-    expected = dataset.samples if limit is None else stratify(dataset.samples, limit, seed=seed)
-    return EvaluationPlan(dataset, tuple(labels), match, expected, limit, seed)
+        for _ in ready.run():
+            pass
+        return ready.result()[1]
 
 
-def shorten(names: Sequence[str]) -> str:
-    """The first of many names, and how many more there are."""
-    more = f" and {len(names) - SHOWN_LABELS} more" if len(names) > SHOWN_LABELS else ""
-    return ", ".join(names[:SHOWN_LABELS]) + more
+_OWN_FIELDS = set(EvaluationOptions.__dataclass_fields__) - {"out"}
 
 
-def stratify(samples: Sequence[Sample], limit: int, *, seed: int) -> tuple[Sample, ...]:
-    """A random sample in which each class has its share of the videos, in the order given.
+def open_evaluation(
+    dataset: str,
+    evaluation: EvaluationOptions,
+    options: EngineOptions,
+    *,
+    data: Dataset | None = None,
+) -> Evaluation:
+    """Read the data set, load the model, and decide what is to be run.
 
-    The videos of a class are spread evenly over (0, 1] in random order, from a random start,
-    and the lowest places win; so classes of equal size differ by one video at most.
-    """
-    random = np.random.default_rng(seed)
-    members: dict[str, list[int]] = {}
-    for index, sample in enumerate(samples):
-        members.setdefault(sample.label, []).append(index)
-    places = np.empty(len(samples))
-    for indices in members.values():
-        order = random.permutation(len(indices))
-        places[indices] = (order + random.random()) / len(indices)
-    chosen = np.sort(np.argsort(places, kind="stable")[:limit])
-    return tuple(samples[index] for index in chosen)
-
-
-# ------------------------------------------------------------------------------ into the table
-
-
-def table_columns(num_classes: int) -> tuple[Column, ...]:
-    """The columns of `predictions.parquet`; class indices point into `labels` of the metadata."""
-    return (
-        Column("path", "string"),
-        Column("label", "string"),
-        Column("predicted", "string"),
-        Column("score", "float32"),
-        Column("target_index", "int32"),
-        Column("predicted_index", "int32"),
-        Column("top_indices", "int32", min(TOP_K, num_classes)),
-        Column("top_scores", "float32", min(TOP_K, num_classes)),
-        Column("scores", "float32", num_classes),
-        Column("num_views", "int32"),
-        Column("warnings", "string"),
-    )
-
-
-def table_settings(engine: Engine, *, limit: int | None, seed: int) -> dict[str, Any]:
-    """What predictions are made with, as JSON; work with other settings is not mixed in."""
-    loaded = engine.loaded
-    return {
-        "task": "eval",
-        "model": loaded.name,
-        "checkpoint": loaded.checkpoint,
-        "weights_sha256": loaded.weights_sha256,
-        "labels": list(loaded.labels),
-        "preprocessing": loaded.preprocessing.to_dict(),
-        "protocol": asdict(engine.loader.protocol),
-        "square_pixels": engine.loader.square_pixels,
-        "backend": engine.backend.name,
-        "limit": limit,
-        "seed": seed if limit is not None else None,
-    }
-
-
-def evaluate(plan: EvaluationPlan, engine: Engine, table: Table) -> Iterator[Outcome | Failure]:
-    """Run the videos that the table does not hold yet, and add them to it.
-
-    Yields:
-        for each video, in order, its `Outcome`, or the `Failure` that was noted instead.
+    Args:
+        dataset: where the data set is.
+        evaluation: what is evaluated.
+        options: with what.
+        data: the data set where it has been read already.
 
     Raises:
-        OutputError: the table cannot be written; finished videos are kept.
+        UsageError: an option or a data set that cannot mean anything.
+        WeightsError: the model or its weights are not available or do not fit.
     """
-    targets = plan.targets
-    files = [source for source in plan.files if source.name not in table.finished]
-    with table.writer() as writer:
-        for result in engine.run(files, Wanted(scores=True)):
-            key = result.input.name
-            if isinstance(result, VideoFailure):
-                failure = Failure(key, result.failure.kind, result.failure.message)
-                writer.fail(failure)
-                yield failure
-            elif isinstance(result, VideoResult):
-                yield _add(writer, result, key, target=targets[key], labels=plan.labels)
+    data = data or read_dataset(dataset, annotations=evaluation.annotations, split=evaluation.split)
+    if evaluation.rescore is not None:
+        engine, labels = None, read_labels_of(evaluation.rescore)
+        folder, predictions = evaluation.out or evaluation.rescore.parent, evaluation.rescore
+    else:
+        engine = _open_engine(options)
+        labels = engine.loaded.labels
+        folder = evaluation.out or default_folder(engine.loaded.name, dataset)
+        predictions = folder / PREDICTIONS
+    plan = plan_evaluation(data, labels, limit=evaluation.limit, seed=evaluation.seed)
+    return Evaluation(dataset, folder, predictions, plan, engine, evaluation)
 
 
-def _add(
-    writer: TableWriter, result: VideoResult, key: str, *, target: int, labels: Sequence[str]
-) -> Outcome | Failure:
-    """Write one video's row; scores that are no numbers are a failure of the video."""
-    scores = np.empty(0) if result.scores is None else result.scores
-    try:
-        outcome = judge(key, target, scores)
-    except ValueError as error:
-        failure = Failure(key, "internal", str(error))
-        writer.fail(failure)
-        return failure
-    top = (-scores).argsort(kind="stable")[:TOP_K]
-    row: Mapping[str, Any] = {
-        "path": key,
-        "label": labels[target],
-        "predicted": labels[outcome.predicted],
-        "score": outcome.confidence,
-        "target_index": target,
-        "predicted_index": outcome.predicted,
-        "top_indices": top,
-        "top_scores": scores[top],
-        "scores": scores,
-        "num_views": result.num_views,
-        "warnings": "; ".join(printable(warning) for warning in result.info.warnings),
-    }
-    writer.append({name: [value] for name, value in row.items()})
-    writer.commit(key)
-    return outcome
+def _open_engine(options: EngineOptions) -> Engine:
+    """The engine; image models see the paper's single center crop unless told otherwise."""
+    engine = open_engine(options, protocol=DEFAULT_PROTOCOL)
+    preprocessing = engine.loaded.preprocessing
+    if preprocessing.num_frames > 1:
+        return engine
+    return replace(engine, loader=loader_options(options, preprocessing, DEFAULT_IMAGE_PROTOCOL))
+
+
+def default_folder(model: str, dataset: str) -> Path:
+    """`eval-MODEL-DATASET` in the current folder."""
+    name = os.path.splitext(os.path.basename(os.path.abspath(dataset)))[0]  # noqa: PTH100, PTH119, PTH122
+    return Path("-".join(re.sub(r"[^\w.]+", "_", part) for part in ("eval", model, name)))
+
+
+def _look(plan: EvaluationPlan) -> str:
+    """Where one of the missing videos was looked for."""
+    return f"'{printable(plan.expected[0].name)}' was looked for; {plan.dataset.layout}"

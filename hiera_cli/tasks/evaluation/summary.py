@@ -15,8 +15,8 @@ from hiera_cli.datasets.class_names import normalise_label
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.tables import read_metadata, read_rows
 from hiera_cli.tables.failures import read_failures
-from hiera_cli.tasks.evaluation.evaluate import EvaluationPlan, key_of
 from hiera_cli.tasks.evaluation.metrics import Metrics, Outcome, judge, measure
+from hiera_cli.tasks.evaluation.predict import EvaluationPlan, key_of
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -59,7 +59,7 @@ def read_labels_of(predictions: Path) -> tuple[str, ...]:
     return tuple(str(label) for label in labels)
 
 
-def draw_up(predictions: Path, plan: EvaluationPlan) -> Account:
+def account_for(predictions: Path, plan: EvaluationPlan) -> Account:
     """Judge the scores in a table by the labels of the data set, and account for the rest.
 
     Args:

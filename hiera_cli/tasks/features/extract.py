@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from os import PathLike
-from typing import Any, Literal, cast
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,18 +13,17 @@ import numpy.typing as npt
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.exports.variants import Array
 from hiera_cli.inference.backend import Wanted
-from hiera_cli.inference.device import choose_device, choose_dtype
 from hiera_cli.inference.engine import ClipResult, Engine, VideoFailure
 from hiera_cli.inference.open import open_engine
-from hiera_cli.inference.pixel_model import LAYERS, POOLS, Layer, Pool
+from hiera_cli.inference.pixel_model import LAYERS
 from hiera_cli.inputs import InputPath, expand_inputs, input_names, printable
 from hiera_cli.model.config import HieraConfig
-from hiera_cli.options import EngineOptions, FeatureOptions, with_changes
+from hiera_cli.model.device import choose_device, choose_dtype
+from hiera_cli.options import EngineOptions, FeatureOptions, Layer, Pool, with_changes
 from hiera_cli.tables import Column
 
-DEFAULT_PROTOCOL = "dense"
+DEFAULT_PROTOCOL: Final = "dense"
 DEFAULT_FPS = 1.0
-FEATURE_DTYPES = ("float32", "float16")
 FEATURE_FIELDS = {field.name for field in fields(FeatureOptions)}
 
 
@@ -117,20 +116,8 @@ def named(source: InputPath, options: FeatureOptions) -> InputPath:
 
 
 def wanted(options: FeatureOptions) -> Wanted:
-    """What the model is asked for.
-
-    Raises:
-        UsageError: an unknown layer, pooling or type.
-    """
-    for flag, value, known in (
-        ("--layer", options.layer, LAYERS),
-        ("--pool", options.pool, POOLS),
-        ("--feature-dtype", options.feature_dtype, FEATURE_DTYPES),
-    ):
-        if value not in known:
-            raise UsageError(f"{flag} is '{value}'", hint=f"use one of {', '.join(known)}")
-    layer, pool = cast(Layer, options.layer), cast(Pool, options.pool)
-    return Wanted(scores=options.scores, layer=layer, pool=pool)
+    """What the model is asked for."""
+    return Wanted(scores=options.scores, layer=options.layer, pool=options.pool)
 
 
 def open_feature_engine(options: EngineOptions, features: FeatureOptions) -> Engine:
@@ -140,9 +127,6 @@ def open_feature_engine(options: EngineOptions, features: FeatureOptions) -> Eng
         UsageError: an option that cannot mean anything.
         WeightsError: the model or its weights are not available or do not fit.
     """
-    wanted(features)  # refuse nonsense before loading weights
-    if features.fps is not None and not 0.001 <= features.fps <= 1000:
-        raise UsageError(f"--fps must be between 0.001 and 1000, not {features.fps}")
     engine = open_engine(options, protocol=DEFAULT_PROTOCOL, need_head=features.scores)
     protocol, is_video = engine.loader.protocol, engine.loaded.model.config.is_video
     sparse = protocol.num_clips is not None or options.hop is not None
@@ -170,14 +154,13 @@ def feature_shape(config: HieraConfig, layer: Layer, pool: Pool) -> tuple[int, .
 def feature_columns(engine: Engine, features: FeatureOptions) -> tuple[Column, ...]:
     """The columns of the table; unpooled tokens are stored flat."""
     needed = wanted(features)
-    shape = feature_shape(engine.loaded.model.config, cast(Layer, needed.layer), needed.pool)
-    kind = cast(Literal["float16", "float32"], features.feature_dtype)
+    shape = feature_shape(engine.loaded.model.config, features.layer, needed.pool)
     columns = (
         Column("path", "string"),
         Column("clip_index", "int32"),
         Column("start_seconds", "float64"),
         Column("end_seconds", "float64"),
-        Column("feature", kind, math.prod(shape)),
+        Column("feature", features.feature_dtype, math.prod(shape)),
     )
     if not features.scores:
         return columns
@@ -202,7 +185,7 @@ def feature_settings(
     """All that the values in the table depend on, as JSON."""
     loaded, needed = engine.loaded, wanted(features)
     dtype = choose_dtype(options.dtype, choose_device(options.device))
-    shape = feature_shape(loaded.model.config, cast(Layer, needed.layer), needed.pool)
+    shape = feature_shape(loaded.model.config, features.layer, needed.pool)
     return {
         "kind": "features",
         "model": loaded.name,

@@ -5,14 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import cast, get_args
 
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inference.engine import Engine
 from hiera_cli.inputs import InputPath, printable
 from hiera_cli.options import EngineOptions, FeatureOptions, TableOptions
 from hiera_cli.tables import (
-    OnExisting,
     Output,
     Table,
     begin_table,
@@ -144,16 +142,13 @@ def _begin(
     features: FeatureOptions,
     table: TableOptions,
 ) -> Table:
-    if table.on_existing not in get_args(OnExisting):
-        known = ", ".join(get_args(OnExisting))
-        raise UsageError(f"--on-existing is '{table.on_existing}'", hint=f"use one of {known}")
     return begin_table(
         output,
         feature_columns(engine, features),
         settings=feature_settings(engine, features, options),
         roots=roots(sources),
         notes={"model": _reference(options.model), "weights": _reference(options.weights)},
-        on_existing=cast(OnExisting, table.on_existing),
+        on_existing=table.on_existing,
         rows_per_shard=table.rows_per_shard,
     )
 

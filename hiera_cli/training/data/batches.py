@@ -5,6 +5,7 @@ than asked for, and nothing takes the place of what is missing.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.errors import Failure, MediaError
 from hiera_cli.training.data.augmentation import Augmentation
-from hiera_cli.training.data.clips import ClipSource, center_clip, random_clips
+from hiera_cli.training.data.clips import ClipMaker, ClipSource
 from hiera_cli.training.data.order import Draw, Order, visit_rng
 from hiera_cli.training.data.symmetries import Symmetries
 
@@ -106,7 +107,7 @@ class TrainingClips(Dataset[Visit]):
         seed: int,
     ) -> None:
         self._videos = tuple(videos)
-        self._source = source
+        self.maker = ClipMaker(source)
         self._augmentation = augmentation
         self._symmetries = symmetries
         self._repeats = repeats
@@ -117,9 +118,7 @@ class TrainingClips(Dataset[Visit]):
         rngs = [visit_rng(self._seed, draw, repeat) for repeat in range(self._repeats)]
         seeds = tuple(int(rng.integers(2**62)) for rng in rngs)
         try:
-            clips = random_clips(
-                video.path, self._source, augmentation=self._augmentation, rngs=rngs
-            )
+            clips = self.maker.random_clips(video.path, augmentation=self._augmentation, rngs=rngs)
         except MediaError as error:
             failure = Failure(video.path, error.kind, error.message)
             return Visit((), (), (), failure)
@@ -134,12 +133,12 @@ class ValidationClips(Dataset[Visit]):
 
     def __init__(self, videos: Sequence[TrainingVideo], source: ClipSource) -> None:
         self._videos = tuple(videos)
-        self._source = source
+        self.maker = ClipMaker(source)
 
     def __getitem__(self, index: int) -> Visit:
         video = self._videos[index]
         try:
-            return Visit((center_clip(video.path, self._source),), (video.target,), (index,))
+            return Visit((self.maker.center_clip(video.path),), (video.target,), (index,))
         except MediaError as error:
             failure = Failure(video.path, error.kind, error.message)
             return Visit((), (), (), failure)
@@ -180,7 +179,8 @@ def training_batches(
         pin_memory=pin_memory,
         prefetch_factor=2 if workers else None,
     )
-    return iter(loader)
+    with closing(clips.maker):  # without workers its child belongs to this process
+        yield from loader
 
 
 def validation_batches(
@@ -189,7 +189,8 @@ def validation_batches(
     """The center views of the videos at `indices`, in order."""
     parts = [list(indices[i : i + batch_size]) for i in range(0, len(indices), batch_size)]
     loader = DataLoader(clips, batch_sampler=parts, collate_fn=collate, num_workers=workers)
-    return iter(loader)
+    with closing(clips.maker):
+        yield from loader
 
 
 class _Parts:

@@ -7,13 +7,13 @@ sampled, so that nothing stale is read. Deleting the folder is always safe.
 import hashlib
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from hiera_cli.errors import MediaError, OutputError
+from hiera_cli.errors import MediaError
+from hiera_cli.files import output_errors, replacing
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -53,14 +53,8 @@ def _fingerprint(path: str, settings: str) -> str:
 
 
 def _write(kept: Path, pixels: Pixels) -> None:
-    """Write under a name of this process's own, then rename: readers never see half a file."""
-    temporary = kept.with_suffix(f".{os.getpid()}.tmp")
-    try:
+    """Write whole, then rename: another process never reads half a file."""
+    with output_errors(kept.parent):
         kept.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            np.save(file, pixels)
-        temporary.replace(kept)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise OutputError(f"cannot keep decoded clips in {kept.parent}: {error}") from error
+    with replacing(kept) as part, part.open("wb") as file:
+        np.save(file, pixels)

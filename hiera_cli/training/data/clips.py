@@ -1,6 +1,7 @@
 """From one file to the clips that a step trains on, or the one that is validated."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -24,14 +25,15 @@ from hiera_cli.training.data.augmentation import (
 )
 from hiera_cli.training.data.cache import cached_pixels
 from hiera_cli.training.options import ClipOptions
+from hiera_cli.video.clips import ClipReader
+from hiera_cli.video.collector import ViewOf
 from hiera_cli.video.crops import CropPlan, crop_frame
-from hiera_cli.video.decode import Finished, Frame, Limits, Planned, decode_video
-from hiera_cli.video.sampling import ClipPlan, Protocol
+from hiera_cli.video.decode import Limits
+from hiera_cli.video.sampling import Protocol
 from hiera_cli.video.size import resized_size
 
 PICTURE_SUFFIXES = tuple(IMAGE_SUFFIXES)
 Frames = npt.NDArray[np.uint8]
-View = Callable[[int, Frames], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class ClipSource:
         cache_clips: evenly spread clips kept of each video; with more of them, training sees
             more of a video.
         limits: what a single file may cost.
+        isolate: decode in child processes that may crash.
     """
 
     crop: CropPlan
@@ -57,6 +60,7 @@ class ClipSource:
     cache: Path | None = None
     cache_clips: int = 1
     limits: Limits = field(default_factory=Limits)
+    isolate: bool = False
 
     @classmethod
     def of(cls, preprocessing: Preprocessing, options: ClipOptions) -> Self:
@@ -68,6 +72,8 @@ class ClipSource:
             sampling=preprocessing.sampling,
             cache=options.cache,
             cache_clips=options.cache_clips,
+            limits=Limits.of(options),
+            isolate=options.isolate is not False,
         )
 
     def protocol(
@@ -95,120 +101,91 @@ def center_crop(preprocessing: Preprocessing) -> CropPlan:
     )
 
 
-def random_clips(
-    path: str,
-    source: ClipSource,
-    *,
-    augmentation: Augmentation,
-    rngs: Sequence[np.random.Generator],
-) -> list[Tensor]:
-    """One augmented clip per generator, uint8 (3, T, S, S) each ((3, S, S) of pictures).
-
-    Raises:
-        MediaError: the file cannot be read.
-    """
-    crops = [RandomCrop(augmentation, rng) for rng in rngs]
-    if source.num_frames == 1 and is_picture(path):
-        picture = read_picture(path)
-        clips = [crop(picture) for crop in crops]
-    elif source.cache:
-        clips = _random_cached(path, source, crops=crops, rngs=rngs)
-    else:
-        num_draws = source.protocol(1).num_draws
-        draws = tuple(float(draw) for rng in rngs for draw in rng.random(num_draws))
-        protocol = source.protocol(len(rngs), draws)
-        clips = decode_clips(path, protocol, view=lambda k, f: crops[k](f), limits=source.limits)
-    augmented = [augment_clip(c, augmentation, rng=r) for c, r in zip(clips, rngs, strict=True)]
-    return [clip[:, 0] for clip in augmented] if source.num_frames == 1 else augmented
-
-
-def _random_cached(
-    path: str,
-    source: ClipSource,
-    *,
-    crops: Sequence[RandomCrop],
-    rngs: Sequence[np.random.Generator],
-) -> list[Tensor]:
-    kept = _kept_clips(path, source, num_clips=source.cache_clips)
-    chosen = [int(rng.integers(len(kept))) for rng in rngs]
-    return [crop(kept[index]) for crop, index in zip(crops, chosen, strict=True)]
-
-
-def center_clip(path: str, source: ClipSource) -> Tensor:
-    """The view that validation looks at: the middle clip's center crop.
-
-    Returns:
-        (3, T, S, S) or (3, S, S), float32 in 0..255; what `hiera eval --protocol fast` sees.
-
-    Raises:
-        MediaError: the file cannot be read.
-    """
-
-    def view(_: int, frames: Frames) -> Tensor:
-        return torch.stack([crop_frame(frame, source.crop)[0] for frame in frames], dim=1)
-
-    if source.num_frames == 1 and is_picture(path):
-        clip = view(0, read_picture(path))
-    elif source.cache:
-        clip = view(0, _kept_clips(path, source, num_clips=1)[0])
-    else:
-        clip = decode_clips(path, source.protocol(1), view=view, limits=source.limits)[0]
-    return clip[:, 0] if source.num_frames == 1 else clip
-
-
-def _kept_clips(path: str, source: ClipSource, *, num_clips: int) -> Frames:
-    """Evenly spread clips at the short side of the crop, from the cache: (clips, T, H, W, 3)."""
-    assert source.cache is not None
-    protocol = source.protocol(num_clips)
-
-    def decode() -> Frames:
-        clips = decode_clips(path, protocol, view=shrink, limits=source.limits)
-        return torch.stack(clips).permute(0, 2, 3, 4, 1).numpy()
-
-    def shrink(_: int, frame: Frames) -> Tensor:
-        size = resized_size(frame.shape[1], frame.shape[2], source.crop.short_side)
-        return resized_crop(frame, WHOLE, size=size)
-
-    settings = f"{protocol} {source.crop.short_side}"
-    return cached_pixels(source.cache, path, settings=settings, make=decode)
-
-
-def decode_clips(path: str, protocol: Protocol, *, view: View, limits: Limits) -> list[Tensor]:
-    """The clips of a protocol, each frame passed through `view` as it is decoded.
+class ClipMaker:
+    """Makes the clips that training and validation look at; each process has its own.
 
     Args:
-        path: the video.
-        protocol: which clips.
-        view: (clip index, frame (1, H, W, 3) uint8) to (3, 1, S, S).
-        limits: what the file may cost.
-
-    Returns:
-        One (3, T, S, S) for each clip.
-
-    Raises:
-        MediaError: the file cannot be read, or frames of a clip are missing.
+        source: how clips come out of files.
     """
-    planned: tuple[ClipPlan, ...] = ()
-    views: dict[tuple[int, int], Tensor] = {}
-    for event in decode_video(path, protocol, limits=limits):
-        if isinstance(event, Planned):
-            planned, views = event.clips, {}
-        elif isinstance(event, Frame):
-            for clip in planned:
-                if event.frame_index in clip.frame_indices:
-                    key = clip.clip_index, event.frame_index
-                    views[key] = view(clip.clip_index, event.rgb[None])
-        elif isinstance(event, Finished):
-            planned = event.clips
-    return [_assemble(clip, views) for clip in planned]
 
+    def __init__(self, source: ClipSource) -> None:
+        self.source = source
+        self._reader = ClipReader(isolate=source.isolate, limits=source.limits)
+        self.close = self._reader.close
 
-def _assemble(clip: ClipPlan, views: dict[tuple[int, int], Tensor]) -> Tensor:
-    try:
-        frames = [views[clip.clip_index, index] for index in clip.frame_indices]
-    except KeyError as error:
-        raise MediaError("corrupt", f"frame {error.args[0][1]} could not be decoded") from error
-    return torch.cat(frames, dim=1)
+    def random_clips(
+        self, path: str, *, augmentation: Augmentation, rngs: Sequence[np.random.Generator]
+    ) -> list[Tensor]:
+        """One augmented clip per generator, uint8 (3, T, S, S) each ((3, S, S) of pictures).
+
+        Raises:
+            MediaError: the file cannot be read.
+        """
+        source = self.source
+        crops = [RandomCrop(augmentation, rng) for rng in rngs]
+        if source.num_frames == 1 and is_picture(path):
+            picture = read_picture(path)
+            clips = [crop(picture) for crop in crops]
+        elif source.cache:
+            kept = self._kept_clips(path, num_clips=source.cache_clips)
+            chosen = [int(rng.integers(len(kept))) for rng in rngs]
+            clips = [crop(kept[index]) for crop, index in zip(crops, chosen, strict=True)]
+        else:
+            num_draws = source.protocol(1).num_draws
+            draws = tuple(float(draw) for rng in rngs for draw in rng.random(num_draws))
+            protocol = source.protocol(len(rngs), draws)
+            # a frame that two clips share is cropped twice, each time as its clip wants it
+            clips = self._decode(path, protocol, lambda k, frame: crops[k](frame[None]))
+        augmented = [
+            augment_clip(clip, augmentation, rng=rng) for clip, rng in zip(clips, rngs, strict=True)
+        ]
+        return [clip[:, 0] for clip in augmented] if source.num_frames == 1 else augmented
+
+    def center_clip(self, path: str) -> Tensor:
+        """The view that validation looks at: the middle clip's center crop.
+
+        Returns:
+            (3, T, S, S) or (3, S, S), float32 in 0..255; what `hiera eval --protocol fast` sees.
+
+        Raises:
+            MediaError: the file cannot be read.
+        """
+        source = self.source
+
+        def crop(_: int, frame: Frames) -> Tensor:
+            return crop_frame(frame, source.crop)[0][:, None]
+
+        if source.num_frames == 1 and is_picture(path):
+            clip = crop(0, read_picture(path)[0])
+        elif source.cache:
+            kept = self._kept_clips(path, num_clips=1)[0]
+            clip = torch.cat([crop(0, frame) for frame in kept], dim=1)
+        else:
+            clip = self._decode(path, source.protocol(1), crop)[0]
+        return clip[:, 0] if source.num_frames == 1 else clip
+
+    def _kept_clips(self, path: str, *, num_clips: int) -> Frames:
+        """Evenly spread clips at the crop's short side, from the cache: (clips, T, H, W, 3)."""
+        source = self.source
+        assert source.cache is not None
+        protocol = source.protocol(num_clips)
+
+        def decode() -> Frames:
+            clips = self._decode(path, protocol, shrink)
+            return torch.stack(clips).permute(0, 2, 3, 4, 1).numpy()
+
+        def shrink(_: int, frame: Frames) -> Tensor:
+            size = resized_size(frame.shape[0], frame.shape[1], source.crop.short_side)
+            return resized_crop(frame[None], WHOLE, size=size)
+
+        settings = f"{protocol} {source.crop.short_side}"
+        return cached_pixels(source.cache, path, settings=settings, make=decode)
+
+    def _decode(self, path: str, protocol: Protocol, view_of: ViewOf[Tensor]) -> list[Tensor]:
+        """One (3, T, S, S) for each clip, of frames that `view_of` made (3, 1, S, S)."""
+        clips = self._reader.read(path, protocol, view_of=view_of, shared=False)
+        with closing(clips):
+            return [torch.cat(frames, dim=1) for _, frames in clips]
 
 
 def is_picture(path: str) -> bool:

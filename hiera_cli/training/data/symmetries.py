@@ -28,10 +28,10 @@ _UPRIGHT = (("up", "down"), ("upward", "downward"), ("upwards", "downwards"), ("
 _TURNS = (("clockwise", "counterclockwise"),)
 
 WORDS: dict[Symmetry, dict[str, str]] = {
-    Symmetry.MIRROR: _both_ways(*_SIDEWAYS, *_TURNS),
-    Symmetry.UPSIDE_DOWN: _both_ways(*_UPRIGHT, *_TURNS),
-    Symmetry.REVERSAL: _both_ways(*_SIDEWAYS, *_UPRIGHT, *_TURNS, ("in", "out")),
-    Symmetry.TRANSPOSITION: _both_ways(
+    "mirror": _both_ways(*_SIDEWAYS, *_TURNS),
+    "upside-down": _both_ways(*_UPRIGHT, *_TURNS),
+    "reversal": _both_ways(*_SIDEWAYS, *_UPRIGHT, *_TURNS, ("in", "out")),
+    "transposition": _both_ways(
         ("left", "up"),
         ("right", "down"),
         ("leftward", "upward"),
@@ -42,7 +42,7 @@ WORDS: dict[Symmetry, dict[str, str]] = {
         *_TURNS,
     ),
 }
-_AXES = {Symmetry.MIRROR: -1, Symmetry.UPSIDE_DOWN: -2, Symmetry.REVERSAL: -3}
+_AXES = {"mirror": -1, "upside-down": -2, "reversal": -3}
 _COUNTERCLOCKWISE = re.compile(r"\b(counter|anti)[- ]?clockwise\b")
 
 
@@ -60,7 +60,7 @@ class Symmetries:
     @classmethod
     def of_pictures(cls, *, flip: bool) -> Self:
         """For clips without labels."""
-        return cls({Symmetry.MIRROR: ()} if flip else {})
+        return cls({"mirror": ()} if flip else {})
 
     @classmethod
     def of_classes(
@@ -74,9 +74,9 @@ class Symmetries:
             names: symmetries that go with a change of the label.
         """
         found = {name: find_counterparts(classes, name) for name in names}
-        if flip and Symmetry.MIRROR not in found:
-            mirrored = find_counterparts(classes, Symmetry.MIRROR)
-            found[Symmetry.MIRROR] = tuple(c if c == i else None for i, c in enumerate(mirrored))
+        if flip and "mirror" not in found:
+            mirrored = find_counterparts(classes, "mirror")
+            found["mirror"] = tuple(c if c == i else None for i, c in enumerate(mirrored))
         return cls(found)
 
     def turn(self, clip: Tensor, target: int, rng: np.random.Generator) -> tuple[Tensor, int]:
@@ -93,7 +93,7 @@ def turn_clip(clip: Tensor, name: Symmetry) -> Tensor:
 
     Pictures (3, S, S) have no time: `reversal` is for clips.
     """
-    if name is Symmetry.TRANSPOSITION:
+    if name == "transposition":
         return clip.transpose(-1, -2)
     return clip.flip(_AXES[name])
 
@@ -101,9 +101,9 @@ def turn_clip(clip: Tensor, name: Symmetry) -> Tensor:
 def find_counterparts(classes: Sequence[str], name: Symmetry) -> Counterparts:
     """The class of a turned clip, for each class; None where there is no such class.
 
-    >>> find_counterparts(("static", "pan left", "pan right", "tilt up"), Symmetry.MIRROR)
+    >>> find_counterparts(("static", "pan left", "pan right", "tilt up"), "mirror")
     (0, 2, 1, 3)
-    >>> find_counterparts(("static", "pan left", "pan right", "tilt up"), Symmetry.UPSIDE_DOWN)
+    >>> find_counterparts(("static", "pan left", "pan right", "tilt up"), "upside-down")
     (0, 1, 2, None)
     """
     spelled = [_spelled(label) for label in classes]

@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from hiera_cli.checkpoints.folder import WEIGHTS_NAME, replace_file, write_folder_config
+from hiera_cli.checkpoints.folder import WEIGHTS_NAME, write_folder_config
 from hiera_cli.checkpoints.preprocessing import Preprocessing
+from hiera_cli.files import write_bytes
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.mae import MaskedAutoencoder
 from hiera_cli.training.data.batches import Batch, normalised
@@ -118,7 +119,7 @@ class Reconstruction:
     def save(self, folder: Path, model: nn.Module) -> None:
         """Write config.json, that of the classifier, and model.safetensors, decoder included."""
         state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
-        replace_file(folder / WEIGHTS_NAME, safetensors.torch.save(state, {"format": "pt"}))
+        write_bytes(folder / WEIGHTS_NAME, safetensors.torch.save(state, {"format": "pt"}))
         write_folder_config(
             folder, self._config, labels=(), preprocessing=self._preprocessing, extra={}
         )

@@ -7,10 +7,15 @@ from hiera_cli.checkpoints.labels import known_labels
 from hiera_cli.datasets.class_names import match_labels
 from hiera_cli.datasets.dataset import Dataset, Sample
 from hiera_cli.errors import Failure, UsageError
-from hiera_cli.report.files import metrics_json
-from hiera_cli.tasks.evaluation.evaluate import EvaluationPlan
+from hiera_cli.tasks.evaluation.files import metrics_json
 from hiera_cli.tasks.evaluation.metrics import judge, measure
-from hiera_cli.tasks.evaluation.summary import draw_up, published_top1, read_labels_of, summarise
+from hiera_cli.tasks.evaluation.predict import EvaluationPlan
+from hiera_cli.tasks.evaluation.summary import (
+    account_for,
+    published_top1,
+    read_labels_of,
+    summarise,
+)
 from tests.report.accounts import make_account
 
 LABELS = ["run", "walk", "jump"]
@@ -49,7 +54,7 @@ def test_the_table_alone_gives_the_metrics(tmp_path: Path) -> None:
 def test_rows_of_videos_that_are_not_planned_do_not_count(tmp_path: Path) -> None:
     made = make_account(tmp_path, LABELS, num_videos=10)
     plan = replace(made.account.plan, expected=made.account.plan.expected[:4])
-    assert draw_up(made.predictions, plan).metrics.num_evaluated == 4
+    assert account_for(made.predictions, plan).metrics.num_evaluated == 4
 
 
 def test_kinetics_rows_are_found_when_the_videos_are_gone(tmp_path: Path) -> None:
@@ -57,7 +62,7 @@ def test_kinetics_rows_are_found_when_the_videos_are_gone(tmp_path: Path) -> Non
     made = make_account(tmp_path, LABELS, num_videos=3, names=names)
     plan = made.account.plan
     gone = tuple(Sample(None, Path(sample.name).stem, sample.label) for sample in plan.expected)
-    again = draw_up(made.predictions, replace(plan, expected=gone))
+    again = account_for(made.predictions, replace(plan, expected=gone))
     assert again.metrics == made.account.metrics
     assert again.missing == ()
 
@@ -66,7 +71,7 @@ def test_predictions_over_other_classes_are_refused(tmp_path: Path) -> None:
     made = make_account(tmp_path, LABELS, num_videos=3)
     assert read_labels_of(made.predictions) == tuple(LABELS)
     with pytest.raises(UsageError, match="over other classes"):
-        draw_up(made.predictions, replace(made.account.plan, labels=("a", "b", "c")))
+        account_for(made.predictions, replace(made.account.plan, labels=("a", "b", "c")))
     with pytest.raises(UsageError, match="there is no table"):
         read_labels_of(tmp_path / "absent.parquet")
 

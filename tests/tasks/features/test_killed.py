@@ -19,7 +19,7 @@ RUNNER = """
 import os, sys, torch
 from hiera_cli.inputs import expand_inputs
 from hiera_cli.options import EngineOptions
-from hiera_cli.tasks import feature_table  # everything is imported before the first fork
+from hiera_cli.tasks.features import table  # everything is imported before the first fork
 videos, model = sys.argv[1:]
 for out in sys.stdin:
     pid = os.fork()

@@ -7,7 +7,7 @@ from PIL import Image
 
 from hiera_cli.errors import MediaError
 from hiera_cli.training.data.augmentation import Augmentation
-from hiera_cli.training.data.clips import ClipSource, center_clip, random_clips, read_picture
+from hiera_cli.training.data.clips import ClipMaker, ClipSource, read_picture
 from hiera_cli.video.crops import CropPlan
 from tests.media import write_frames
 from tests.training.media import moving
@@ -34,14 +34,16 @@ def generators(*seeds: int) -> list[np.random.Generator]:
 
 
 def test_the_center_clip_is_that_of_the_fast_protocol(counting: str) -> None:
-    clip = center_clip(counting, SOURCE)
+    clip = ClipMaker(SOURCE).center_clip(counting)
     assert clip.shape == (3, 8, 32, 32)
     # span 16, slack 44, start 22: linspace(22, 37, 8)
     assert frame_numbers(clip) == [22, 24, 26, 28, 30, 32, 34, 37]
 
 
 def test_random_clips_start_anywhere_and_keep_their_pace(counting: str) -> None:
-    clips = random_clips(counting, SOURCE, augmentation=PLAIN, rngs=generators(*range(12)))
+    clips = ClipMaker(SOURCE).random_clips(
+        counting, augmentation=PLAIN, rngs=generators(*range(12))
+    )
     starts = set()
     for clip in clips:
         assert clip.dtype == torch.uint8
@@ -54,16 +56,16 @@ def test_random_clips_start_anywhere_and_keep_their_pace(counting: str) -> None:
 
 
 def test_the_same_generator_gives_the_same_clip_whoever_shares_the_visit(counting: str) -> None:
-    together = random_clips(counting, SOURCE, augmentation=PLAIN, rngs=generators(4, 5))
-    alone = random_clips(counting, SOURCE, augmentation=PLAIN, rngs=generators(5))
+    together = ClipMaker(SOURCE).random_clips(counting, augmentation=PLAIN, rngs=generators(4, 5))
+    alone = ClipMaker(SOURCE).random_clips(counting, augmentation=PLAIN, rngs=generators(5))
     assert torch.equal(together[1], alone[0])
 
 
 def test_segments_span_the_video(counting: str) -> None:
     source = ClipSource(crop=SOURCE.crop, num_frames=8, sampling="segments")
-    numbers = frame_numbers(center_clip(counting, source))
+    numbers = frame_numbers(ClipMaker(source).center_clip(counting))
     assert numbers == [3, 11, 18, 26, 33, 40, 48, 55]
-    drawn = random_clips(counting, source, augmentation=PLAIN, rngs=generators(1))
+    drawn = ClipMaker(source).random_clips(counting, augmentation=PLAIN, rngs=generators(1))
     found = frame_numbers(drawn[0])
     assert found == sorted(found)
     assert found != numbers
@@ -71,14 +73,16 @@ def test_segments_span_the_video(counting: str) -> None:
 
 def test_the_cache_gives_what_decoding_gives(counting: str, tmp_path: Path) -> None:
     cached = ClipSource(crop=SOURCE.crop, num_frames=8, frame_stride=2, cache=tmp_path)
-    direct = center_clip(counting, SOURCE)
+    direct = ClipMaker(SOURCE).center_clip(counting)
     for _ in range(2):  # written, then read back
-        assert (center_clip(counting, cached) - direct).abs().max() <= 0.5
+        assert (ClipMaker(cached).center_clip(counting) - direct).abs().max() <= 0.5
     assert len(list(tmp_path.iterdir())) == 1
     several = ClipSource(
         crop=SOURCE.crop, num_frames=8, frame_stride=2, cache=tmp_path, cache_clips=3
     )
-    clips = random_clips(counting, several, augmentation=PLAIN, rngs=generators(*range(12)))
+    clips = ClipMaker(several).random_clips(
+        counting, augmentation=PLAIN, rngs=generators(*range(12))
+    )
     assert {frame_numbers(clip)[0] for clip in clips} == {0, 22, 44}
 
 
@@ -86,8 +90,8 @@ def test_pictures_for_image_models(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     Image.fromarray(moving("static", 0, num_frames=1)[0]).save(path)
     source = ClipSource(crop=CropPlan(36, 32, 1, "bicubic"), num_frames=1)
-    assert center_clip(str(path), source).shape == (3, 32, 32)
-    clips = random_clips(str(path), source, augmentation=PLAIN, rngs=generators(1, 2))
+    assert ClipMaker(source).center_clip(str(path)).shape == (3, 32, 32)
+    clips = ClipMaker(source).random_clips(str(path), augmentation=PLAIN, rngs=generators(1, 2))
     assert [clip.shape for clip in clips] == [(3, 32, 32)] * 2
 
 

@@ -5,25 +5,13 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from hiera_cli.tables.place import output_errors, write_file
 from hiera_cli.tasks.evaluation.summary import Account, Summary
 
 PER_CLASS_COLUMNS = (
     "index", "label", "num_videos", "top1", "top5", "num_predicted", "precision", "confused_with",
 )  # fmt: skip
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    with output_errors(path):
-        write_file(path, text)
 
 
 def metrics_json(summary: Summary) -> str:

@@ -6,7 +6,8 @@ import pytest
 from hiera_cli.datasets.dataset import Dataset, Sample
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import InputPath
-from hiera_cli.tasks.evaluation.evaluate import (
+from hiera_cli.options import EvaluationOptions
+from hiera_cli.tasks.evaluation.predict import (
     key_of,
     plan_evaluation,
     shorten,
@@ -47,7 +48,7 @@ def test_a_plan_runs_what_is_there_and_known() -> None:
 @pytest.mark.parametrize("limit", [0, -1])
 def test_a_limit_is_a_number_of_videos(limit: int) -> None:
     with pytest.raises(UsageError, match="--limit must be at least 1"):
-        plan_evaluation(dataset(*samples(run=3)), LABELS, limit=limit)
+        EvaluationOptions(limit=limit)
 
 
 def test_no_label_in_common() -> None:

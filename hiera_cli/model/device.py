@@ -3,6 +3,7 @@
 import torch
 
 from hiera_cli.errors import UsageError
+from hiera_cli.options import check_device
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -17,11 +18,8 @@ def choose_device(name: str) -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        hint = "use auto, cpu, cuda, cuda:N or mps"
-        raise UsageError(f"unknown device '{name}'", hint=hint) from error
+    check_device(name)
+    device = torch.device(name)
     available = {
         "cpu": 1,
         "cuda": torch.cuda.device_count(),
