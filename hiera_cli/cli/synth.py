@@ -20,6 +20,9 @@ FLAGS: dict[str, Any] = {
         "--source", help="Real video to move a virtual camera in, instead of made-up places."
     ),
     "still": typer.Option("--still", help="Freeze the real video: one frame of it a clip."),
+    "degrade": typer.Option(
+        "--degrade", help="Noise, blur, flicker and bars on the real video, as made-up places have."
+    ),
     "plain": typer.Option(
         "--plain", help="Easy to learn from: an even movement over a patterned ground."
     ),

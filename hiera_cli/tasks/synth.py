@@ -13,15 +13,17 @@ import torch
 from hiera_cli.checkpoints.open import save_model
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.checkpoints.zoo import BUNDLED_MODEL
+from hiera_cli.errors import NoInputError
+from hiera_cli.inputs import expand_inputs
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.options import SynthOptions
 from hiera_cli.synth.camera import MOTIONS
-from hiera_cli.synth.footage import Footage, read_footage, stage_footage
+from hiera_cli.synth.footage import CLEAN, Footage, read_footage, stage_footage
 from hiera_cli.synth.gratings import make_motion_network
 from hiera_cli.synth.props import Props
 from hiera_cli.synth.samples import FILMS, film_samples
 from hiera_cli.synth.scenes import Scene, render
-from hiera_cli.synth.staging import Shot, stage, stage_plainly
+from hiera_cli.synth.staging import Shot, draw_look, stage, stage_plainly
 from hiera_cli.video.encode import h264, write_video
 
 BLOCK = 200
@@ -66,6 +68,7 @@ def synthesise(options: SynthOptions) -> Iterator[Rendered]:
 
     Raises:
         MediaError: a source cannot be read.
+        NoInputError: no camera stands still in any source.
         OutputError: a file cannot be written.
     """
     for motion in MOTIONS:
@@ -116,7 +119,7 @@ def _render_block(options: SynthOptions, first: int) -> Iterator[Rendered]:
         motion = MOTIONS[index % len(MOTIONS)]
         rng = np.random.default_rng((options.seed, index))
         if options.source:
-            scene = _film(options, motion, rng, index // len(MOTIONS), shot)
+            scene = _film(options, motion, rng, index // len(MOTIONS), (shot, props))
         else:
             scene = (stage_plainly if options.plain else stage)(motion, rng, props, shot)
         path = class_folder(options.out, motion) / f"{options.seed}_{index:06d}.mp4"
@@ -127,15 +130,41 @@ def _render_block(options: SynthOptions, first: int) -> Iterator[Rendered]:
 
 
 def _film(
-    options: SynthOptions, motion: str, rng: np.random.Generator, turn: int, shot: Shot
+    options: SynthOptions,
+    motion: str,
+    rng: np.random.Generator,
+    turn: int,
+    place: tuple[Shot, Props],
 ) -> Scene:
-    """Real footage, sources and their windows in turn, seen by a virtual camera."""
+    """Real footage, sources and their windows in turn, seen by a virtual camera.
+
+    Raises:
+        NoInputError: no window of any source shows what a virtual camera does.
+    """
     assert options.source
-    windows = _windows(options.source[turn % len(options.source)], shot)
-    footage = windows[turn // len(options.source) % len(windows)]
-    return stage_footage(motion, rng, footage.still if options.still else footage, shot)
+    shot, props = place
+    sources = _sources(tuple(options.source))
+    look = draw_look(rng, props, shot) if options.degrade else CLEAN
+    for step in range(len(sources)):
+        windows = _windows(sources[(turn + step) % len(sources)], shot, still=options.still)
+        if windows:
+            footage = windows[turn // len(sources) % len(windows)]
+            return stage_footage(motion, rng, footage, shot, look=look)
+    raise NoInputError(
+        f"no camera stands still in {', '.join(options.source)}, or there is nothing to see",
+        hint="take footage from a tripod, or film stills of it with --still",
+    )
+
+
+@lru_cache(maxsize=4)
+def _sources(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(found.path for found in expand_inputs(names))
 
 
 @lru_cache(maxsize=16)
-def _windows(source: str, shot: Shot) -> tuple[Footage, ...]:
-    return tuple(read_footage(source, num_windows=WINDOWS_OF_A_SOURCE, shot=shot))
+def _windows(source: str, shot: Shot, *, still: bool) -> tuple[Footage, ...]:
+    """The windows of a source in which a virtual camera can be told."""
+    found = read_footage(source, num_windows=WINDOWS_OF_A_SOURCE, shot=shot)
+    if still:
+        found = [footage.still for footage in found]
+    return tuple(footage for footage in found if footage.shows_movement)

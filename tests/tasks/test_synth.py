@@ -76,6 +76,7 @@ def test_start_is_a_model_folder(tmp_path):
         ({"num": 0}, "--num"),
         ({"width": 47}, "47×80"),
         ({"still": True}, "--still"),
+        ({"degrade": True}, "--degrade"),
         ({"plain": True, "source": ["a.mp4"]}, "--plain"),
     ],
 )
