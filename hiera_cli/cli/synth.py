@@ -23,6 +23,7 @@ FLAGS: dict[str, Any] = {
     "degrade": typer.Option(
         "--degrade", help="Noise, blur, flicker and bars on the real video, as made-up places have."
     ),
+    "movers": typer.Option("--movers", help="Large things pass in front of the real video."),
     "plain": typer.Option(
         "--plain", help="Easy to learn from: an even movement over a patterned ground."
     ),

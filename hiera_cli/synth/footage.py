@@ -1,6 +1,6 @@
 """Real footage filmed again: a virtual camera that moves inside the frames of a video."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hiera_cli.synth.camera import draw_path
+from hiera_cli.synth.movers import draw_movers, draw_passers
+from hiera_cli.synth.props import Props
 from hiera_cli.synth.scenes import Layer, Look, Scene, ground_detail
 from hiera_cli.synth.staging import MAX_DRAWS, MIN_DETAIL, WINDOW_SECONDS, Rng, Shot
 from hiera_cli.video.decode import Finished, Frame, Planned, decode_video
@@ -17,7 +19,6 @@ EXTENTS = (1.15, 2.2)  # short sides of the view that the footage's short side c
 LENS = 6.0
 EDGE = 0.03  # of 1: the gradient from which a pixel shows whether the picture moves
 KEPT = 0.7  # of its gradient that a pixel keeps, averaged over time, when the picture rests
-CLEAN = Look()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -97,21 +98,37 @@ def read_footage(path: str, *, num_windows: int, shot: Shot) -> list[Footage]:
     return [Footage(torch.stack([pictures[i] for i in plan.frame_indices])) for plan in plans]
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Staging:
+    """What is added to real footage.
+
+    Attributes:
+        look: noise, blur, flicker, bars.
+        props: textures of things that move in front of it; None: nothing does.
+    """
+
+    look: Look = field(default_factory=Look)
+    props: Props | None = None
+
+
+AS_IT_IS = Staging()
+
+
 def stage_footage(
-    motion: str, rng: Rng, footage: Footage, shot: Shot, *, look: Look = CLEAN
+    motion: str, rng: Rng, footage: Footage, shot: Shot, *, added: Staging = AS_IT_IS
 ) -> Scene:
     """The footage seen by a camera that moves; the view never leaves the frame by much.
 
     Views of parts without detail, where nobody could tell, are drawn again.
     """
     for _ in range(MAX_DRAWS):
-        scene = _draw_view(motion, rng, footage, shot, look)
+        scene = _draw_view(motion, rng, footage, shot, added)
         if ground_detail(scene, shot.width, shot.height) >= MIN_DETAIL:
             break
     return scene
 
 
-def _draw_view(motion: str, rng: Rng, footage: Footage, shot: Shot, look: Look) -> Scene:
+def _draw_view(motion: str, rng: Rng, footage: Footage, shot: Shot, added: Staging) -> Scene:
     """A view somewhere in the footage: a part of it, or nearly all."""
     times = np.arange(shot.num_frames) / shot.fps / WINDOW_SECONDS
     rows, columns = footage.frames.shape[-2:]
@@ -125,8 +142,11 @@ def _draw_view(motion: str, rng: Rng, footage: Footage, shot: Shot, look: Look) 
         rng.uniform(-0.45, 0.45) * max(slack - np.ptp(curve), 0)
         for slack, curve in ((slack_x, path.x), (slack_y, path.y))
     ]
-    ground = Layer(footage.frames, extent, x=np.array(shifts[:1]), y=np.array(shifts[1:]))
-    return Scene((ground,), path, lens=LENS, look=look)
+    layers = [Layer(footage.frames, extent, x=np.array(shifts[:1]), y=np.array(shifts[1:]))]
+    if added.props:
+        layers += draw_passers(rng, added.props, footage.frames[:1], times)
+        layers += draw_movers(rng, added.props, times) if rng.random() < 0.4 else []
+    return Scene(tuple(layers), path, lens=LENS, look=added.look)
 
 
 def _largest_zoom(slack_x: float, slack_y: float, shot: Shot) -> float:

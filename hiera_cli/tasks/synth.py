@@ -18,16 +18,17 @@ from hiera_cli.inputs import expand_inputs
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.options import SynthOptions
 from hiera_cli.synth.camera import MOTIONS
-from hiera_cli.synth.footage import CLEAN, Footage, read_footage, stage_footage
+from hiera_cli.synth.footage import Footage, Staging, read_footage, stage_footage
 from hiera_cli.synth.gratings import make_motion_network
 from hiera_cli.synth.props import Props
 from hiera_cli.synth.samples import FILMS, film_samples
-from hiera_cli.synth.scenes import Scene, render
+from hiera_cli.synth.scenes import Look, Scene, render
 from hiera_cli.synth.staging import Shot, draw_look, stage, stage_plainly
 from hiera_cli.video.encode import h264, write_video
 
 BLOCK = 200
 WINDOWS_OF_A_SOURCE = 6
+MOVERS_SHARE = 0.6
 NUM_SAMPLES = len(FILMS)
 
 CAMERA_MOTION = HieraConfig(
@@ -144,12 +145,13 @@ def _film(
     assert options.source
     shot, props = place
     sources = _sources(tuple(options.source))
-    look = draw_look(rng, props, shot) if options.degrade else CLEAN
+    look = draw_look(rng, props, shot) if options.degrade else Look()
+    added = Staging(look, props if options.movers and rng.random() < MOVERS_SHARE else None)
     for step in range(len(sources)):
         windows = _windows(sources[(turn + step) % len(sources)], shot, still=options.still)
         if windows:
             footage = windows[turn // len(sources) % len(windows)]
-            return stage_footage(motion, rng, footage, shot, look=look)
+            return stage_footage(motion, rng, footage, shot, added=added)
     raise NoInputError(
         f"no camera stands still in {', '.join(options.source)}, or there is nothing to see",
         hint="take footage from a tripod, or film stills of it with --still",
