@@ -32,7 +32,7 @@ MOVERS_SHARE = 0.6
 NUM_SAMPLES = len(FILMS)
 
 CAMERA_MOTION = HieraConfig(
-    input_size=(16, 64, 64),
+    input_size=(16, 96, 96),
     embed_dim=64,
     num_heads=2,
     num_classes=len(MOTIONS),
@@ -48,7 +48,7 @@ CAMERA_MOTION = HieraConfig(
     patch_padding=(2, 1, 1),
     sep_pos_embed=True,
 )
-CAMERA_MOTION_PIXELS = Preprocessing(num_frames=16, frame_stride=4, crop_size=64, short_side=73)
+CAMERA_MOTION_PIXELS = Preprocessing(num_frames=16, frame_stride=4, crop_size=96, short_side=109)
 
 
 @dataclass(frozen=True, slots=True)
