@@ -158,7 +158,12 @@ class MaskedAutoencoder(Encoder):
         return int(counts.pop())
 
     def forward_encoder(self, x: Tensor, mask: Tensor, num_visible: int) -> Tensor:
-        """Fused, normalised tokens of the visible units: (B, n, U', D), float."""
+        """Fused, normalised tokens of the visible units: (B, n, U', D), float.
+
+        Hidden pixels are 0 before the patch embedding, as in the official code: its kernels reach
+        beyond their unit (7 pixels at a stride of 4; 5 frames over units of 2 in camera-motion),
+        but find nothing there except what other visible units show.
+        """
         units = mask.view(-1, 1, *self.grid.units).to(x.dtype)
         pixels = x * F.interpolate(units, size=x.shape[2:])
         visible = true_indices(mask, num_visible)
