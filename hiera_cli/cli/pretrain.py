@@ -23,6 +23,7 @@ FLAGS = training.FLAGS | {
     "model": typer.Option("-m", "--model", help="Zoo name, model folder or config.json."),
     "from_weights": typer.Option("--from-weights", help="Start from the model's weights."),
     "preview": typer.Option("--preview", help="Folder for pictures of reconstructions."),
+    "recipe": typer.Option("--recipe", help="usual, or ssv2: Something-Something's row."),
     "mask_ratio": _number("--mask-ratio", "Share of mask units that stays hidden."),
     "decoder_width": _number("--decoder-width", "Width of the decoder."),
     "decoder_depth": _number("--decoder-depth", "Blocks of the decoder."),

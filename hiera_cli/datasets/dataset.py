@@ -11,7 +11,7 @@ files. A `Dataset` says in words what was found.
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hiera_cli.datasets.annotations import (
     KineticsRow,
@@ -68,6 +68,7 @@ class Dataset:
         layout: a sentence that says how the data set was read.
         split: `val`, `train`, `test` or another name where one is known, else empty.
         indexed: whether labels are class numbers rather than names.
+        is_something: whether it is Something-Something, which has recipes of its own.
         num_duplicates: further rows for a video that already had one; left out.
         warnings: what a careful reader should know.
     """
@@ -77,6 +78,7 @@ class Dataset:
     layout: str
     split: str = ""
     indexed: bool = False
+    is_something: bool = False
     num_duplicates: int = 0
     warnings: tuple[str, ...] = ()
 
@@ -92,12 +94,11 @@ def read_dataset(root: str, *, annotations: str | None = None, split: str | None
     Args:
         root: a folder, a Kinetics CSV, or a list file.
         annotations: the CSV or list that labels the videos below `root`; searched for if None.
-        split: `train`, `val` or `test` (`validate` means `val`); if None, `val` where there are
-            several.
+        split: `train`, `val` or `test` (`validate`: `val`); None: `val` where there are several.
 
     Raises:
         UsageError: nothing there, an annotation file that makes no sense, an unclear choice.
-        NoInputError: a folder without any video or image.
+        NoInputError: no video or image.
     """
     if os.path.isfile(root) and annotations is None:
         return _annotated(_folder_of(root), root, split)
@@ -201,9 +202,10 @@ def _something(root: str, annotations: str) -> Dataset:
         path = files.get(row.video_id)
         name = os.path.relpath(path, root) if path else row.video_id
         samples.append(Sample(path, name, row.label))
-    layout = f"Something-Something labels '{printable(annotations)}'"
     split = _split_in_name(annotations)
-    return _dataset(samples, f"{layout}, videos in '{printable(root)}'", split=split)
+    what = f"Something-Something labels '{printable(annotations)}'"
+    layout = f"{what}, videos in '{printable(root)}'"
+    return replace(_dataset(samples, layout, split=split), is_something=True)
 
 
 def _rows_of_split(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from hiera_cli.checkpoints.zoo import DEFAULT_MODEL
 from hiera_cli.errors import UsageError
@@ -10,6 +10,7 @@ from hiera_cli.options import SamplingName, Symmetry
 
 Precision = Literal["float32", "bfloat16", "float16"]
 OnExisting = Literal["resume", "overwrite", "error"]
+RecipeName = Literal["usual", "ssv2"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,8 @@ class FinetuneOptions:
         freeze_backbone: train the head alone (a linear probe).
         sampling: frames a stride apart, or one of each of T segments; None: the model's own.
         symmetries: what half of the clips are put through, their labels with them.
+        recipe: `usual`: Kinetics' or ImageNet's for the model's size; `ssv2`; None: by the data
+            set.
     """
 
     data: str
@@ -97,6 +100,15 @@ class FinetuneOptions:
     freeze_backbone: bool = False
     sampling: SamplingName | None = None
     symmetries: list[Symmetry] | None = None
+    recipe: RecipeName | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a recipe that is not there.
+
+        Raises:
+            UsageError: its name is unknown.
+        """
+        check_recipe_name(self.recipe)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +120,29 @@ class PretrainOptions:
         model: zoo name, model folder or config.json: the architecture.
         from_weights: start from the model's weights instead of random ones.
         preview: folder for pictures of input, visible part and reconstruction; None: none.
+        recipe: `usual`: Kinetics' or ImageNet's for the model's size; or `ssv2`.
     """
 
     inputs: list[str]
     model: str = DEFAULT_MODEL
     from_weights: bool = False
     preview: Path | None = None
+    recipe: RecipeName = "usual"
+
+    def __post_init__(self) -> None:
+        """Refuse a recipe that is not there.
+
+        Raises:
+            UsageError: its name is unknown.
+        """
+        check_recipe_name(self.recipe)
+
+
+def check_recipe_name(name: str | None) -> None:
+    """Refuse unknown recipes.
+
+    Raises:
+        UsageError: it is none of RecipeName.
+    """
+    if name is not None and name not in get_args(RecipeName):
+        raise UsageError(f"unknown recipe '{name}'", hint=f"one of {get_args(RecipeName)}")

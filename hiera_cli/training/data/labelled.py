@@ -21,11 +21,13 @@ class LabelledVideos:
         training: videos to learn from.
         validation: held-out videos; empty when there are none.
         classes: names in the order of their indices.
+        is_something: whether they are Something-Something's.
     """
 
     training: tuple[TrainingVideo, ...]
     validation: tuple[TrainingVideo, ...]
     classes: tuple[str, ...]
+    is_something: bool = False
 
 
 def read_labelled(
@@ -57,7 +59,8 @@ def read_labelled(
     training = _videos(dataset, index_of)
     if not training:
         raise NoInputError(f"{dataset.layout}: not one of its videos exists")
-    return LabelledVideos(training, _videos(held_out, index_of) if held_out else (), classes)
+    validation = _videos(held_out, index_of) if held_out else ()
+    return LabelledVideos(training, validation, classes, dataset.is_something)
 
 
 def _has_splits(data: str) -> bool:
