@@ -25,6 +25,7 @@ FLAGS = training.FLAGS | {
     "preview": typer.Option("--preview", help="Folder for pictures of reconstructions."),
     "recipe": typer.Option("--recipe", help="usual, or ssv2: Something-Something's row."),
     "mask_ratio": _number("--mask-ratio", "Share of mask units that stays hidden."),
+    "tubes": _number("--tubes/--no-tubes", "Hide the same places in all frames."),
     "decoder_width": _number("--decoder-width", "Width of the decoder."),
     "decoder_depth": _number("--decoder-depth", "Blocks of the decoder."),
     "decoder_heads": _number("--decoder-heads", "Attention heads of the decoder."),

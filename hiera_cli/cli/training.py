@@ -128,6 +128,9 @@ def _end_epoch(epoch: Any, out: Path, *, quiet: bool) -> None:
         found = epoch.validation
         line += f"  val {found.loss:.4f}  top-1 {found.top1:.1%}  top-5 {found.top5:.1%}"
         line += "  best" if epoch.is_best else ""
+    if epoch.trivial:
+        answers = epoch.trivial
+        line += f"  (patch mean {answers.mean:.4f}, nearest visible patch {answers.copy:.4f})"
     console.say(f"{line}  {epoch.seconds:.1f} s")
 
 

@@ -187,6 +187,7 @@ def _end_epoch(run: Run, folder: RunFolder, *, began: float) -> Epoch:
         validation=validation,
         is_best=is_best,
         seconds=time.perf_counter() - began,
+        trivial=run.objective.trivial(),
     )
 
 

@@ -85,7 +85,9 @@ def _prepare(
         initial.config,
         preprocessing,
         mask_ratio=recipe.mask_ratio,
+        tubes=recipe.tubes,
         previews=options.preview if process.is_main else None,
+        process=process,
     )
     return make_run(
         objective,

@@ -72,6 +72,9 @@ class Classification:
         """Of no interest: every token is visible."""
         return 0 * num_clips
 
+    def trivial(self) -> None:
+        """Chance is one in as many as there are classes: nothing to measure."""
+
     @torch.no_grad()
     def validate(self, model: nn.Module) -> Validation | None:
         """Loss and accuracy on the center view of each held-out video; None without any."""
