@@ -34,6 +34,7 @@ FLAGS = training.FLAGS | {
         "`right`. Give it once for each symmetry.",
     ),
     "recipe": typer.Option("--recipe", help="usual, or ssv2: Something-Something's rows."),
+    "calibrate": typer.Option("--calibrate", help="Fit the scores to the validation's accuracy."),
     "head_dropout": _number("--head-dropout", "Dropout before the head."),
     "layer_decay": _number("--layer-decay", "Learning rate from a block to the one below."),
     "label_smoothing": _number("--label-smoothing", "Share spread over all classes."),

@@ -84,6 +84,7 @@ def _prepare(
         validation=data.validation,
         source=source,
         workers=run.workers,
+        calibrate=options.calibrate,
         process=process,
     )
     return make_run(

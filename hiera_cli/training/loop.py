@@ -178,7 +178,7 @@ def _end_epoch(run: Run, folder: RunFolder, *, began: float) -> Epoch:
     if is_best:
         state.best = score
         if run.process.is_main:
-            folder.save_best(lambda path: run.objective.save(path, state.result))
+            folder.save_best(lambda path: run.objective.save_result(path, state.result))
     state.loss_sum, state.num_clips = 0.0, 0
     return Epoch(
         epoch=-(-state.step // run.order.steps_per_epoch),

@@ -90,6 +90,7 @@ class FinetuneOptions:
         symmetries: what half of the clips are put through, their labels with them.
         recipe: `usual`: Kinetics' or ImageNet's for the model's size; `ssv2`; None: by the data
             set.
+        calibrate: divide the result's logits by the temperature that fits the validation.
     """
 
     data: str
@@ -101,6 +102,7 @@ class FinetuneOptions:
     sampling: SamplingName | None = None
     symmetries: list[Symmetry] | None = None
     recipe: RecipeName | None = None
+    calibrate: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a recipe that is not there.

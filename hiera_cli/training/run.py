@@ -40,6 +40,9 @@ class Objective(Protocol):
     def save(self, folder: Path, model: nn.Module) -> None:
         """Write the model's folder: config.json and model.safetensors."""
 
+    def save_result(self, folder: Path, model: nn.Module) -> None:
+        """As `save`, for the model that was validated last and is to be used."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Run:

@@ -136,6 +136,10 @@ class Reconstruction:
         colours = ((chosen * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
         return colours.permute(2, 1, 3, 0).flatten(1, 2).cpu().numpy()
 
+    def save_result(self, folder: Path, model: nn.Module) -> None:
+        """As `save`."""
+        self.save(folder, model)
+
     def save(self, folder: Path, model: nn.Module) -> None:
         """Write config.json, that of the classifier, and model.safetensors, decoder included."""
         state = {name: value.detach().cpu() for name, value in model.state_dict().items()}
