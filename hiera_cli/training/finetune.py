@@ -8,7 +8,11 @@ from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.training.data.augmentation import Augmentation
 from hiera_cli.training.data.clips import ClipSource
-from hiera_cli.training.data.labelled import LabelledVideos, read_labelled
+from hiera_cli.training.data.labelled import (
+    LabelledVideos,
+    read_labelled,
+    with_fewer_labels,
+)
 from hiera_cli.training.data.mixing import Mixing
 from hiera_cli.training.data.symmetries import Symmetries
 from hiera_cli.training.distributed import Process, joined_process
@@ -70,9 +74,7 @@ def _prepare(
     """Read the data and build the model: everything before the first step."""
     find = open_architecture if options.from_scratch else open_pretrained
     initial = find(options.model)
-    data = read_labelled(
-        options.data, annotations=options.annotations, val=options.val, known=initial.labels
-    )
+    data = _read(options, initial, seed=run.seed)
     kind = options.recipe or ("ssv2" if data.is_something else "usual")
     recipe = finetune_recipe(initial.config, kind=kind).changed(changes)
     preprocessing = _preprocessing(initial, options, clips, kind)
@@ -105,6 +107,18 @@ def _prepare(
             "recipe": kind,
             "symmetries": [symmetry.value for symmetry in options.symmetries or ()],
         },
+    )
+
+
+def _read(options: FinetuneOptions, initial: Initial, *, seed: int) -> LabelledVideos:
+    """The labelled data, with as many labels as are asked for."""
+    data = read_labelled(
+        options.data, annotations=options.annotations, val=options.val, known=initial.labels
+    )
+    if not options.hold_out and options.per_class is None:
+        return data
+    return with_fewer_labels(
+        data, hold_out=options.hold_out, per_class=options.per_class, seed=seed
     )
 
 

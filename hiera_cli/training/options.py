@@ -91,6 +91,8 @@ class FinetuneOptions:
         recipe: `usual`: Kinetics' or ImageNet's for the model's size; `ssv2`; None: by the data
             set.
         calibrate: divide the result's logits by the temperature that fits the validation.
+        hold_out: files of each class that are validated on and not learnt from.
+        per_class: labelled files of each class to learn from, drawn from the seed; None: all.
     """
 
     data: str
@@ -103,14 +105,18 @@ class FinetuneOptions:
     symmetries: list[Symmetry] | None = None
     recipe: RecipeName | None = None
     calibrate: bool = False
+    hold_out: int = 0
+    per_class: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a recipe that is not there.
+        """Refuse what cannot be carried out.
 
         Raises:
-            UsageError: its name is unknown.
+            UsageError: the recipe's name is unknown, or a number of files is out of range.
         """
         check_recipe_name(self.recipe)
+        if self.hold_out < 0 or (self.per_class is not None and self.per_class < 1):
+            raise UsageError("--hold-out cannot be negative, --per-class must be at least 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
