@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,6 +16,7 @@ from hiera_cli.checkpoints.zoo import BUNDLED_MODEL
 from hiera_cli.errors import NoInputError
 from hiera_cli.inputs import expand_inputs
 from hiera_cli.model.config import HieraConfig
+from hiera_cli.model.hiera import Hiera
 from hiera_cli.options import SynthOptions
 from hiera_cli.synth.camera import MOTIONS
 from hiera_cli.synth.footage import Footage, Staging, read_footage, stage_footage
@@ -49,6 +50,22 @@ CAMERA_MOTION = HieraConfig(
     sep_pos_embed=True,
 )
 CAMERA_MOTION_PIXELS = Preprocessing(num_frames=16, frame_stride=4, crop_size=96, short_side=109)
+
+# A Hiera for pictures of 32 x 32 pixels, such as CIFAR-10's: 16 mask units of 8 x 8 pixels.
+SMALL_PICTURES = HieraConfig(
+    input_size=(32, 32),
+    embed_dim=48,
+    num_heads=2,
+    stages=(1, 2, 2, 1),
+    q_pool=2,
+    mask_unit_size=(4, 4),
+    mask_unit_attn=(True, False, False, False),
+    dim_mul=1.5,
+    head_mul=1.0,
+    patch_kernel=(3, 3),
+    patch_stride=(2, 2),
+    patch_padding=(1, 1),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +115,21 @@ def make_start(folder: Path, *, seed: int = 0) -> None:
         labels=MOTIONS,
         preprocessing=CAMERA_MOTION_PIXELS,
         extra={"name": f"{BUNDLED_MODEL}-start"},
+    )
+
+
+def make_picture_start(folder: Path, *, seed: int = 0) -> None:
+    """Write a small untrained network for pictures of 32 x 32 pixels as a model folder."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Hiera(SMALL_PICTURES)
+    pixels = Preprocessing.for_config(SMALL_PICTURES)
+    save_model(
+        folder,
+        model,
+        labels=(),
+        preprocessing=replace(pixels, short_side=pixels.crop_size),
+        extra={"name": "small-pictures"},
     )
 
 
