@@ -36,6 +36,7 @@ FLAGS: dict[str, Any] = {
     "compile_model": _flag("--compile", help="Use torch.compile.", panel=_RUN),
     "workers": _flag("--workers", help="Decoding processes.", panel=_RUN),
     "save_every": _flag("--save-every", help="Steps between checkpoints.", panel=_RUN),
+    "validate_every": _flag("--validate-every", help="Epochs between validations.", panel=_RUN),
     "frame_stride": _flag("--frame-stride", help="Distance of frames, at 30 fps.", panel=_CLIPS),
     "cache": _flag("--cache", help="Folder that keeps decoded clips.", panel=_CLIPS),
     "cache_clips": _flag("--cache-clips", help="Clips kept of each video.", panel=_CLIPS),

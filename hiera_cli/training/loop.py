@@ -192,8 +192,9 @@ def _end_epoch(run: Run, folder: RunFolder, *, began: float) -> Epoch:
 
 
 def _ends_epoch(run: Run) -> bool:
-    step = run.state.step
-    return step % run.order.steps_per_epoch == 0 or step == run.num_steps
+    """Whether it is time to validate: after a whole number of epochs, or at the end."""
+    step, every = run.state.step, run.options.validate_every * run.order.steps_per_epoch
+    return step % every == 0 or step == run.num_steps
 
 
 def _due(run: Run, step: int) -> bool:

@@ -27,7 +27,9 @@ class RunOptions:
         checkpoint_activations: compute activations again in the backward pass, to save memory.
         compile_model: run the model through torch.compile.
         workers: decoding processes; 0 decodes between the steps.
-        save_every: steps between checkpoints; 0: only at the ends of epochs.
+        save_every: steps between checkpoints; 0: only where it is validated.
+        validate_every: effective epochs from one validation to the next, which are also where
+            checkpoints are written and the best model is kept; more for few labels.
     """
 
     out: Path
@@ -40,6 +42,7 @@ class RunOptions:
     compile_model: bool = False
     workers: int = 2
     save_every: int = 0
+    validate_every: int = 1
 
     def __post_init__(self) -> None:
         """Refuse values that cannot mean anything.
@@ -49,6 +52,8 @@ class RunOptions:
         """
         if min(self.seed, self.workers, self.save_every) < 0 or self.accumulate < 1:
             raise UsageError("--seed, --workers and --save-every cannot be negative")
+        if self.validate_every < 1:
+            raise UsageError("--validate-every must be at least 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
