@@ -36,6 +36,7 @@ class LoadedModel:
         weights_path, weights_sha256: the file that was read.
         checkpoint: official checkpoint, or the file's name where the weights are somebody's own.
         has_head: whether there is a trained head; without one `model.forward` gives zeros.
+        multi_label: whether scores are a sigmoid of each logit, not a softmax over them.
     """
 
     model: Hiera
@@ -46,6 +47,7 @@ class LoadedModel:
     weights_sha256: str
     checkpoint: str
     has_head: bool = True
+    multi_label: bool = False
 
 
 def load_model(
@@ -137,6 +139,7 @@ def _loaded(network: Hiera, source: Source, labels: tuple[str, ...] | None) -> L
         weights_sha256=file_sha256(source.file.path),
         checkpoint=source.checkpoint,
         has_head=labels is not None,
+        multi_label=source.multi_label,
     )
 
 

@@ -33,6 +33,7 @@ class Source:
         checkpoint: official checkpoint, or the file's name where the weights are somebody's own.
         file: the opened weights.
         labels: one name per class of `config`.
+        multi_label: whether each class is scored by itself.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Source:
     config: HieraConfig
     preprocessing: Preprocessing
     labels: tuple[str, ...]
+    multi_label: bool = False
 
 
 def official_source(
@@ -135,4 +137,5 @@ def _configured_source(path: Path, config_path: Path, *, name: str) -> Source:
         config=config,
         preprocessing=described.preprocessing or Preprocessing.for_config(config),
         labels=labels,
+        multi_label=described.multi_label,
     )
