@@ -34,7 +34,7 @@ from hiera_cli.datasets.splits import (
 from hiera_cli.errors import NoInputError, UsageError
 from hiera_cli.inputs import IMAGE_SUFFIXES, VIDEO_SUFFIXES, InputPath, expand_inputs, printable
 
-__all__ = ["Dataset", "Sample", "normalise_label", "read_dataset"]
+__all__ = ["Dataset", "Sample", "normalise_label", "read_dataset", "splits_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,16 @@ class Sample:
         path: the file; None when it does not exist.
         name: its path below the data set's folder; for a missing clip, what it would be called.
         label: its class, spelled as in `Dataset.classes`.
+        group: what it shares with others that must stay on one side of a split (its source, its
+            camera, its day); empty where nothing is known.
+        split: `train`, `val`, `test` or another name where one is known, else empty.
     """
 
     path: str | None
     name: str
     label: str
+    group: str = ""
+    split: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +87,27 @@ class Dataset:
         return sum(sample.path is None for sample in self.samples)
 
 
-def read_dataset(root: str, *, annotations: str | None = None, split: str | None = None) -> Dataset:
+def read_dataset(
+    root: str,
+    *,
+    annotations: str | None = None,
+    split: str | None = None,
+    class_names: str | None = None,
+    group: str | None = None,
+    labels_from: int = 0,
+) -> Dataset:
     """The data set at `root`, whatever its layout.
 
     Args:
         root: a folder, a zip archive of pictures, a Kinetics CSV, or a list file.
         annotations: the CSV or list that labels the videos below `root`; searched for if None.
-        split: `train`, `val` or `test` (`validate`: `val`); None: `val` where there are several.
+        split: `train`, `val` or `test` (`validate` means `val`); if None, `val` where there are
+            several. `splits_of` says which there are.
+        class_names: a file with the names of numbered classes; searched for beside a list if None.
+        group: the column of a list that says which videos belong together, or a regular expression
+            over `Sample.name` whose first group (or whole match) says it; None for a list's column
+            `group`.
+        labels_from: the number of the first class in a list.
 
     Raises:
         UsageError: nothing there, an annotation file that makes no sense, an unclear choice.
@@ -107,6 +126,16 @@ def read_dataset(root: str, *, annotations: str | None = None, split: str | None
     if annotations is not None:
         return _annotated(root, annotations, split)
     return _class_folders(root, split)
+
+
+def splits_of(root: str, *, annotations: str | None = None) -> tuple[str, ...]:
+    """The splits that a data set holds, as names for `read_dataset(split=...)`; none if undivided.
+
+    Raises:
+        UsageError: an annotation file that makes no sense.
+    """
+    folders = [name for name in ("train", "val", "test") if split_folder(root, name)]
+    return tuple(folders)
 
 
 def _annotated(root: str, annotations: str, split: str | None) -> Dataset:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from hiera_cli.checkpoints.labels import read_small_text
-from hiera_cli.datasets.annotations import clean_label, open_lines, read_list
+from hiera_cli.datasets.annotations import clean_label
 from hiera_cli.datasets.class_names import is_class_number, normalise_label
-from hiera_cli.datasets.dataset import Dataset
+from hiera_cli.datasets.dataset import Dataset, read_dataset
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import printable
 
@@ -44,27 +44,30 @@ class LabelledVideo:
 def of_dataset(data: Dataset, *, group: str | None, multi_label: bool) -> list[LabelledVideo]:
     """The videos of a data set.
 
+    Args:
+        data: read with the same `group`, which its layout may have understood as a column.
+        group: else a regular expression on the names.
+        multi_label: whether a label may be several.
+
     Raises:
         UsageError: a group that is no regular expression, or that fits no path.
     """
     rows = [(sample.path, sample.name, sample.label) for sample in data.samples]
-    columns = {s.name: found for s in data.samples if (found := getattr(s, "group", None))}
-    group_of = columns.get if columns else _group_by_path(group, [name for _, name, _ in rows])
+    known = {sample.name: sample.group for sample in data.samples if sample.group}
+    group_of = known.get if known else _group_by_path(group, [name for _, name, _ in rows])
     return _videos(rows, group_of, multi_label=multi_label)
 
 
 def of_label_file(path: Path, *, group: str | None, multi_label: bool) -> list[LabelledVideo]:
-    """The videos of a label file: a CSV with the columns path and label, or lines `path label`.
+    """The videos of a CSV with the columns path and label, or of any list that is a data set.
 
     Raises:
         UsageError: a file or a line that makes no sense, or an unknown group.
     """
     table = _read_table(path)
     if table is None:
-        entries = list(read_list(open_lines(str(path)), source=str(path)))
-        rows = [(None, entry.path, entry.label) for entry in entries]
-        group_of = _group_by_path(group, [name for _, name, _ in rows])
-        return _videos(rows, group_of, multi_label=multi_label)
+        data = read_dataset(str(path), group=group)
+        return of_dataset(data, group=group, multi_label=multi_label)
     rows = [(None, row["path"], clean_label(row["label"])) for row in table]
     if group is not None and table and group.lower() in table[0]:
         column = {row["path"]: row[group.lower()] for row in table}

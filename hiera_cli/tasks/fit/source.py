@@ -87,7 +87,13 @@ def _read_split(dataset: str, options: FitOptions) -> tuple[Dataset, str | None]
     """The training part of a data set, and the split to judge on where it has one of its own."""
     present = split_names(dataset)
     training = "train" if "train" in present else None
-    data = read_dataset(dataset, annotations=options.annotations, split=training)
+    data = read_dataset(
+        dataset,
+        annotations=options.annotations,
+        split=training,
+        class_names=None if options.class_names is None else str(options.class_names),
+        group=options.group,
+    )
     return data, "val" if {"train", "val"} <= present else None
 
 
