@@ -22,6 +22,7 @@ from hiera_cli.tasks.fit.heads import (
     fit_head,
     score_videos,
 )
+from hiera_cli.tasks.fit.labelled import check_counts
 from hiera_cli.tasks.fit.options import FitOptions
 
 logger = logging.getLogger("hiera_cli")
@@ -85,15 +86,12 @@ def check_classes(examples: Examples) -> int:
     empty = [name for name, count in zip(classes, counts, strict=True) if not count]
     if empty:
         raise UsageError(f"no video of class {', '.join(empty)} can be used")
-    if len(classes) < 2 and examples.targets.min() == 1:
-        raise UsageError(
-            f"all videos are of one class, {classes[0]}", hint="a classifier needs two classes"
-        )
+    check_counts(classes, tuple(map(int, counts)))
     sources = [len(np.unique(examples.groups[column > 0])) for column in examples.targets.numpy().T]
     if max(sources) < 2:
         raise UsageError(
-            "every class has one video (or one group): nothing can be held out to check the model",
-            hint="label at least two videos of each class",
+            "every class is in one group: nothing can be held out to check the model",
+            hint="leave out --group, or label videos of further groups",
         )
     for name, num in zip(classes, sources, strict=True):
         if num < 2:

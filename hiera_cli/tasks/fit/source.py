@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hiera_cli.checkpoints.labels import parse_json, read_small_text
-from hiera_cli.datasets.dataset import Dataset, read_dataset
-from hiera_cli.datasets.splits import split_names
+from hiera_cli.datasets.dataset import Dataset, read_dataset, splits_of
 from hiera_cli.errors import NoInputError, UsageError
 from hiera_cli.inputs import IMAGE_SUFFIXES
 from hiera_cli.options import (
@@ -16,6 +15,7 @@ from hiera_cli.options import (
 from hiera_cli.tasks.classify import DEFAULT_PROTOCOL
 from hiera_cli.tasks.fit.labelled import (
     LabelledVideo,
+    check_counts,
     choose_classes,
     of_dataset,
     of_label_file,
@@ -71,13 +71,15 @@ def read_source(dataset: str | None, options: FitOptions, engine: EngineOptions)
     if not videos:
         raise NoInputError(f"{layout}: no video is labelled there")
     videos, classes = _named(videos, options)
+    counts = tuple(sum(name in v.labels for v in videos) for name in classes)
+    check_counts(classes, counts)
     table = options.features or options.out.with_name(options.out.name + ".features.parquet")
     understood = Understood(
         layout=layout,
         num_videos=len(videos),
         num_missing=sum(v.path is None for v in videos) if options.features is None else 0,
         classes=classes,
-        counts=tuple(sum(name in v.labels for v in videos) for name in classes),
+        counts=counts,
         warnings=warnings,
     )
     return Source(understood, videos, table, val, _protocol(videos))
@@ -85,7 +87,7 @@ def read_source(dataset: str | None, options: FitOptions, engine: EngineOptions)
 
 def _read_split(dataset: str, options: FitOptions) -> tuple[Dataset, str | None]:
     """The training part of a data set, and the split to judge on where it has one of its own."""
-    present = split_names(dataset)
+    present = set(splits_of(dataset, annotations=options.annotations))
     training = "train" if "train" in present else None
     data = read_dataset(
         dataset,
