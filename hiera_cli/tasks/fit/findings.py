@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from hiera_cli.heads.examples import Examples
 from hiera_cli.tasks.evaluation.metrics import wilson_interval
-from hiera_cli.tasks.fit.examples import Examples
 
 NUM_DRAWS = 1000
 NUM_DOUBTFUL = 10

@@ -8,6 +8,9 @@ from typing import Any
 from hiera_cli.checkpoints.open import LoadedModel, open_model
 from hiera_cli.errors import Failure, NoInputError, UsageError
 from hiera_cli.files import output_errors
+from hiera_cli.heads.choose import Choice, choose_setting, held_out_scores
+from hiera_cli.heads.examples import Examples
+from hiera_cli.heads.heads import fit_head
 from hiera_cli.inputs import InputPath
 from hiera_cli.options import (
     EngineOptions,
@@ -21,10 +24,8 @@ from hiera_cli.tasks.evaluation.metrics import Outcome
 from hiera_cli.tasks.evaluation.summary import Summary
 from hiera_cli.tasks.features.table import Started, write_features
 from hiera_cli.tasks.features.writer import VideoFeatures
-from hiera_cli.tasks.fit.choose import Choice, choose_setting, held_out_scores
-from hiera_cli.tasks.fit.examples import Examples, read_examples
 from hiera_cli.tasks.fit.findings import Findings, find
-from hiera_cli.tasks.fit.heads import fit_head
+from hiera_cli.tasks.fit.joined import read_examples
 from hiera_cli.tasks.fit.labelled import (
     by_table_path,
 )

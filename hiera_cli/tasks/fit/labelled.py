@@ -157,23 +157,6 @@ def choose_classes(videos: Sequence[LabelledVideo], names: Sequence[str] | None)
     return tuple(names)
 
 
-def check_counts(classes: Sequence[str], counts: Sequence[int]) -> None:
-    """Refuse classes that no classifier can be fitted to, or none that could be checked.
-
-    Raises:
-        UsageError: one class, or one video in each.
-    """
-    if len(classes) < 2:
-        raise UsageError(
-            f"all videos are of one class, {classes[0]}", hint="a classifier needs two classes"
-        )
-    if max(counts) < 2:
-        raise UsageError(
-            "every class has one video: nothing can be held out to check the model",
-            hint="label at least two videos of each class",
-        )
-
-
 def with_names(videos: Iterable[LabelledVideo], names: Sequence[str]) -> list[LabelledVideo]:
     """The videos with names in the place of class numbers."""
     spelling = {normalise_label(name): name for name in names}

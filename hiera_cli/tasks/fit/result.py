@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hiera_cli.heads.choose import Choice
 from hiera_cli.tasks.evaluation.summary import Summary
-from hiera_cli.tasks.fit.choose import Choice
 from hiera_cli.tasks.fit.findings import Findings
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from hiera_cli.checkpoints.open import LoadedModel, save_model
+from hiera_cli.heads.heads import FittedHead
 from hiera_cli.model.hiera import Hiera, NeighbourHead
 from hiera_cli.model.logistic import LinearHead
-from hiera_cli.tasks.fit.heads import FittedHead
 
 
 def save_fitted(

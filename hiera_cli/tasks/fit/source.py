@@ -7,6 +7,7 @@ from pathlib import Path
 from hiera_cli.checkpoints.labels import parse_json, read_small_text
 from hiera_cli.datasets.dataset import Dataset, read_dataset, splits_of
 from hiera_cli.errors import NoInputError, UsageError
+from hiera_cli.heads.choose import check_counts
 from hiera_cli.inputs import IMAGE_SUFFIXES
 from hiera_cli.options import (
     EngineOptions,
@@ -15,7 +16,6 @@ from hiera_cli.options import (
 from hiera_cli.tasks.classify import DEFAULT_PROTOCOL
 from hiera_cli.tasks.fit.labelled import (
     LabelledVideo,
-    check_counts,
     choose_classes,
     of_dataset,
     of_label_file,

@@ -7,7 +7,7 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score
 
 from hiera_cli.tasks.evaluation.metrics import wilson_interval
 from hiera_cli.tasks.fit.findings import find
-from tests.tasks.fit.examples import clouds
+from tests.heads.examples import clouds
 
 
 def scores_of(targets: np.ndarray, *, right: float, seed: int = 0) -> np.ndarray:

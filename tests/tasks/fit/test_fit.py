@@ -12,14 +12,14 @@ import pytest
 from hiera_cli import classify
 from hiera_cli.checkpoints.open import open_model
 from hiera_cli.errors import Failure, NoInputError, UsageError
+from hiera_cli.heads.heads import fit_head, score_videos
 from hiera_cli.inputs import expand_inputs
 from hiera_cli.options import EngineOptions
 from hiera_cli.tables import read_rows
 from hiera_cli.tasks.classify import Classification
 from hiera_cli.tasks.features.table import write_features
-from hiera_cli.tasks.fit.examples import read_examples
 from hiera_cli.tasks.fit.fit import fit
-from hiera_cli.tasks.fit.heads import fit_head, score_videos
+from hiera_cli.tasks.fit.joined import read_examples
 from hiera_cli.tasks.fit.labelled import LabelledVideo
 from hiera_cli.tasks.fit.options import FitOptions
 from hiera_cli.tasks.fit.result import Fitted, as_json

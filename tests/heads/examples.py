@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from hiera_cli.tasks.fit.examples import Examples
+from hiera_cli.heads.examples import Examples
 
 
 def clouds(

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from hiera_cli.errors import UsageError
-from hiera_cli.model.logistic import balanced_weights
-from hiera_cli.tasks.fit.examples import Examples, Indices
-from hiera_cli.tasks.fit.folds import assign_folds
-from hiera_cli.tasks.fit.heads import (
+from hiera_cli.heads.examples import Examples, Indices
+from hiera_cli.heads.folds import assign_folds
+from hiera_cli.heads.heads import (
     FittedHead,
     LinearSetting,
     NeighbourSetting,
@@ -22,8 +21,8 @@ from hiera_cli.tasks.fit.heads import (
     fit_head,
     score_videos,
 )
-from hiera_cli.tasks.fit.labelled import check_counts
-from hiera_cli.tasks.fit.options import FitOptions
+from hiera_cli.heads.options import HeadOptions, is_balanced
+from hiera_cli.model.logistic import balanced_weights
 
 logger = logging.getLogger("hiera_cli")
 
@@ -32,7 +31,6 @@ STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 NEIGHBOURS = (1, 3, 5, 10, 20, 40)
 TEMPERATURES = (0.01, 0.03, 0.1, 0.3)
 PATIENCE = 2  # settings in a row that do worse than the best before the rest is left out
-IMBALANCE = 3.0
 LEAST_SCORE = 1e-6
 
 
@@ -56,14 +54,14 @@ class Choice:
     balanced: bool
 
 
-def choose_setting(examples: Examples, options: FitOptions) -> Choice:
+def choose_setting(examples: Examples, options: HeadOptions) -> Choice:
     """The setting with the least cross entropy of videos that were held out.
 
     Raises:
         UsageError: fewer than two classes, or no class with two videos that can be separated.
     """
     num_folds = check_classes(examples)
-    balanced = is_balanced(examples, options)
+    balanced = is_balanced(options.class_weights, tuple(map(int, examples.counts)))
     folds = _folds(examples, num_folds, seed=options.seed)
     best: dict[Training, tuple[float, Setting]] = {}
     for path in _paths(options):
@@ -102,15 +100,25 @@ def check_classes(examples: Examples) -> int:
     return max(2, min(MAX_FOLDS, *(num for num in sources if num >= 2)))
 
 
-def is_balanced(examples: Examples, options: FitOptions) -> bool:
-    """Whether every class is to count the same."""
-    if options.class_weights != "auto":
-        return options.class_weights == "balanced"
-    return bool(examples.counts.max() > IMBALANCE * examples.counts.min())
+def check_counts(classes: Sequence[str], counts: Sequence[int]) -> None:
+    """Refuse classes that no classifier can be fitted to, or none that could be checked.
+
+    Raises:
+        UsageError: one class, or one video in each.
+    """
+    if len(classes) < 2:
+        raise UsageError(
+            f"all videos are of one class, {classes[0]}", hint="a classifier needs two classes"
+        )
+    if max(counts) < 2:
+        raise UsageError(
+            "every class has one video: nothing can be held out to check the model",
+            hint="label at least two videos of each class",
+        )
 
 
 def held_out_scores(
-    examples: Examples, setting: Setting, *, num_folds: int, balanced: bool, options: FitOptions
+    examples: Examples, setting: Setting, *, num_folds: int, balanced: bool, options: HeadOptions
 ) -> Tensor:
     """Probabilities (N, K) of each video by a head that was fitted without it and its group.
 
@@ -128,7 +136,7 @@ def held_out_scores(
     return scores
 
 
-def _paths(options: FitOptions) -> Iterator[Sequence[Setting]]:
+def _paths(options: HeadOptions) -> Iterator[Sequence[Setting]]:
     """Settings to try, in sequences along which the loss falls and then rises."""
     for training in get_args(Training):
         if options.head == "linear":
@@ -145,7 +153,7 @@ def _best_on_path(
     folds: Indices,
     *,
     balanced: bool,
-    options: FitOptions,
+    options: HeadOptions,
 ) -> tuple[float, Setting]:
     """The least loss along a path, and its setting; each fit starts where the last one ended."""
     splits = [

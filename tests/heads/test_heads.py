@@ -6,8 +6,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from hiera_cli.tasks.fit.heads import LinearSetting, NeighbourSetting, fit_head, score_videos
-from tests.tasks.fit.examples import clouds
+from hiera_cli.heads.heads import LinearSetting, NeighbourSetting, fit_head, score_videos
+from tests.heads.examples import clouds
 
 
 @pytest.mark.parametrize("balanced", [False, True])

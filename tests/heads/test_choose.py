@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from hiera_cli.errors import UsageError
-from hiera_cli.tasks.fit.choose import check_classes, choose_setting, held_out_scores, is_balanced
-from hiera_cli.tasks.fit.heads import LinearSetting, NeighbourSetting
-from hiera_cli.tasks.fit.options import FitOptions
-from tests.tasks.fit.examples import clouds
+from hiera_cli.heads.choose import check_classes, choose_setting, held_out_scores
+from hiera_cli.heads.heads import LinearSetting, NeighbourSetting
+from hiera_cli.heads.options import ClassWeights, HeadOptions, is_balanced
+from tests.heads.examples import clouds
 
-LINEAR = FitOptions()
+LINEAR = HeadOptions()
 
 
 def test_overlapping_classes_want_small_weights() -> None:
@@ -22,7 +22,7 @@ def test_overlapping_classes_want_small_weights() -> None:
 
 
 def test_a_given_strength_is_taken() -> None:
-    chosen = choose_setting(clouds(), FitOptions(strength=0.25))
+    chosen = choose_setting(clouds(), HeadOptions(strength=0.25))
     assert isinstance(chosen.setting, LinearSetting)
     assert chosen.setting.strength == 0.25
     assert set(chosen.losses) == {"clips", "means"}
@@ -30,7 +30,7 @@ def test_a_given_strength_is_taken() -> None:
 
 
 def test_neighbours_are_chosen_too() -> None:
-    chosen = choose_setting(clouds(), FitOptions(head="knn"))
+    chosen = choose_setting(clouds(), HeadOptions(head="knn"))
     assert isinstance(chosen.setting, NeighbourSetting)
     assert chosen.loss < 0.6
 
@@ -72,10 +72,9 @@ def test_a_group_is_never_on_both_sides() -> None:
     ],
 )
 def test_classes_count_the_same_where_the_largest_is_large(
-    counts: tuple[int, int], asked: str, expected: bool
+    counts: tuple[int, int], asked: ClassWeights, expected: bool
 ) -> None:
-    options = FitOptions(class_weights=asked)  # type: ignore[arg-type]
-    assert is_balanced(clouds(counts), options) is expected
+    assert is_balanced(asked, counts) is expected
 
 
 def test_one_class_is_no_choice() -> None:

@@ -6,9 +6,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from hiera_cli.heads.examples import Examples, mean_by_video
 from hiera_cli.model.hiera import SMALLEST_SHARE
 from hiera_cli.model.logistic import LinearHead, Standardisation, balanced_weights, fit_logistic
-from hiera_cli.tasks.fit.examples import Examples, mean_by_video
 
 Training = Literal["clips", "means"]
 BLOCK = 4096  # clips whose neighbours are looked for at once

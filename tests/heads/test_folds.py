@@ -1,6 +1,6 @@
 import numpy as np
 
-from hiera_cli.tasks.fit.folds import assign_folds
+from hiera_cli.heads.folds import assign_folds
 
 
 def test_every_class_is_spread_evenly() -> None:
