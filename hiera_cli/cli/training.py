@@ -68,6 +68,7 @@ def follow(records: Iterable[Any], *, out: Path, quiet: bool, hint: str) -> int:
     speaks = process.is_main
     bar: Any = None
     failed = False
+    best: Any = None
     for record in records:
         if isinstance(record, Skipped):
             failed = True
@@ -79,12 +80,18 @@ def follow(records: Iterable[Any], *, out: Path, quiet: bool, hint: str) -> int:
             bar.set_postfix_str(_progress(record), refresh=False)
             bar.update()
         elif isinstance(record, Epoch):
+            best = record if record.is_best else best
             _end_epoch(record, out, quiet=quiet)
         else:
             _show_skipped(record.failure)
     if bar is not None:
         bar.close()
     if speaks and not quiet:
+        if best is not None and best.step == 0:
+            console.say(
+                "no epoch was better on the validation than the head that training began with: "
+                "the result is that head on the network as it was, what `hiera fit` gives"
+            )
         console.say(hint)
     return SOME_FAILED if failed and process.world_size == 1 else 0
 
