@@ -33,6 +33,7 @@ class Source:
         checkpoint: official checkpoint, or the file's name where the weights are somebody's own.
         file: the opened weights.
         labels: one name per class of `config`.
+        has_head: whether the weights hold a trained head.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Source:
     config: HieraConfig
     preprocessing: Preprocessing
     labels: tuple[str, ...]
+    has_head: bool
 
 
 def official_source(
@@ -60,6 +62,8 @@ def official_source(
         config=config,
         preprocessing=model.preprocessing,
         labels=known_labels(checkpoint.labels, config.num_classes),
+        # the Hub's files of masked autoencoders may hold a head that nobody trained
+        has_head=checkpoint.has_head and file.has_head,
     )
 
 
@@ -109,6 +113,7 @@ def _file_source(path: Path) -> Source:
         config=config,
         preprocessing=Preprocessing.for_config(config),
         labels=known_labels(model.checkpoints[0].labels, config.num_classes),
+        has_head=file.has_head,
     )
 
 
@@ -135,4 +140,5 @@ def _configured_source(path: Path, config_path: Path, *, name: str) -> Source:
         config=config,
         preprocessing=described.preprocessing or Preprocessing.for_config(config),
         labels=labels,
+        has_head=file.has_head,
     )
