@@ -1,6 +1,7 @@
 """What the user named on the command line, as a stable, ordered stream of file paths.
 
-Files, folders, globs, `@lists` and `-` (paths on stdin) all end as `InputPath`s. A name that
+Files, folders, globs, `@lists`, `-` (paths on stdin) and, where pictures are wanted, archives all
+end as `InputPath`s. A name that
 exists is always that file, whatever characters it holds; nothing here opens a video.
 """
 
@@ -13,6 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TextIO
 
+from hiera_cli.archives import members_below, split_archive
 from hiera_cli.errors import UsageError
 
 VIDEO_SUFFIXES = frozenset(
@@ -53,7 +55,8 @@ def expand_inputs(
 
     Args:
         inputs: files, folders (searched recursively for `suffixes`), glob patterns, `@FILE`
-            (one path a line) and `-` (paths from `stdin`).
+            (one path a line) and `-` (paths from `stdin`); zip archives, and folders in them,
+            where `suffixes` has those of pictures.
         stdin: where `-` reads from.
         suffixes: the files that a folder is searched for, lower case, with the dot.
 
@@ -100,8 +103,12 @@ def _expand_one(item: str, suffixes: frozenset[str]) -> Iterator[InputPath]:
     if "\0" in item or os.path.lexists(item):
         if os.path.isdir(item):  # noqa: PTH112 - surrogate escapes and NUL stay str
             yield from _walk(item, suffixes)
+        elif suffixes & IMAGE_SUFFIXES and split_archive(item):
+            yield from _unpack(item, suffixes)
         else:
             yield InputPath(item, item)
+    elif suffixes & IMAGE_SUFFIXES and split_archive(item):
+        yield from _unpack(item, suffixes)
     elif glob.has_magic(item):
         matches = sorted(glob.glob(item, recursive=True))  # noqa: PTH207 - absolute patterns
         for match in matches or [item]:
@@ -118,6 +125,12 @@ def _walk(root: str, suffixes: frozenset[str]) -> Iterator[InputPath]:
             if os.path.splitext(name)[1].lower() in suffixes:  # noqa: PTH122
                 path = os.path.join(folder, name)  # noqa: PTH118 - keeps './' and escapes
                 yield InputPath(path, os.path.relpath(path, root))
+
+
+def _unpack(archive: str, suffixes: frozenset[str]) -> Iterator[InputPath]:
+    """Pictures in an archive, or below a folder in it, in sorted order."""
+    for path in members_below(archive, suffixes):
+        yield InputPath(path, os.path.relpath(path, archive))
 
 
 def printable(text: str) -> str:

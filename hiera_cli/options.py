@@ -324,8 +324,11 @@ class SynthOptions:
         seed: of all randomness; the same seed gives the same frames, whatever `workers` is.
         workers: processes that render at the same time.
         width, height: of the videos in pixels, even numbers.
-        source: real videos to move a virtual camera in; None: made-up places.
+        source: real videos (files, folders, globs) to move a virtual camera in; None: made-up
+            places. Windows in which their own camera moves are left out.
         still: film single frames of the real videos, not the playing videos.
+        degrade: add noise, blur, flicker, bars and emblems to real videos, as made-up places have.
+        movers: let large things pass in front of real videos, in six clips of ten.
         plain: easy ones: finely patterned grounds in clean pictures, nothing moves in them, and
             the camera moves evenly at a middling pace.
     """
@@ -338,6 +341,8 @@ class SynthOptions:
     height: int = 80
     source: list[str] | None = None
     still: bool = False
+    degrade: bool = False
+    movers: bool = False
     plain: bool = False
 
     def __post_init__(self) -> None:
@@ -352,8 +357,11 @@ class SynthOptions:
             raise UsageError(
                 f"--width and --height must be even and at least 32, not {self.width}×{self.height}"
             )
-        if self.still and not self.source:
-            raise UsageError("--still freezes real video", hint="name one with --source")
+        if (self.still or self.degrade or self.movers) and not self.source:
+            raise UsageError(
+                "--still, --degrade and --movers are about real video",
+                hint="name one with --source",
+            )
         if self.plain and self.source:
             raise UsageError("--plain is about made-up places, --source about real ones")
 

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "hiera_cli"
 
 # A module imports floors above its own in this list, and its own floor.
 FLOORS = (
-    ("errors", "files", "inputs", "machine", "options"),
+    ("archives", "errors", "files", "inputs", "machine", "options"),
     ("model", "video"),
     ("datasets",),
     ("tables",),

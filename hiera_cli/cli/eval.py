@@ -121,6 +121,10 @@ def _show(summary: "Summary", folder: Path, *, as_json: bool) -> None:
         ("top-1", f"{_percent(summary.top1)} (95 %: {_percent(low)} to {_percent(high)})"),
         ("top-5", _percent(summary.top5)),
         ("mean class", _percent(summary.mean_class_accuracy)),
+        (
+            "calibration",
+            f"{_percent(summary.calibration_error)} expected error",
+        ),
         ("evaluated", f"{summary.num_evaluated} of {summary.num_expected} videos"),
         ("missing", str(summary.num_missing)),
         ("failed", str(summary.num_failed)),

@@ -33,6 +33,10 @@ FLAGS = training.FLAGS | {
         help="Turn half of the clips, also those whose label names a direction: `left` becomes "
         "`right`. Give it once for each symmetry.",
     ),
+    "recipe": typer.Option("--recipe", help="usual, or ssv2: Something-Something's rows."),
+    "calibrate": typer.Option("--calibrate", help="Fit the scores to the validation's accuracy."),
+    "hold_out": typer.Option("--hold-out", help="Files of each class to validate on."),
+    "per_class": typer.Option("--per-class", help="Files of each class to learn from."),
     "head_dropout": _number("--head-dropout", "Dropout before the head."),
     "layer_decay": _number("--layer-decay", "Learning rate from a block to the one below."),
     "label_smoothing": _number("--label-smoothing", "Share spread over all classes."),

@@ -20,6 +20,10 @@ FLAGS: dict[str, Any] = {
         "--source", help="Real video to move a virtual camera in, instead of made-up places."
     ),
     "still": typer.Option("--still", help="Freeze the real video: one frame of it a clip."),
+    "degrade": typer.Option(
+        "--degrade", help="Noise, blur, flicker and bars on the real video, as made-up places have."
+    ),
+    "movers": typer.Option("--movers", help="Large things pass in front of the real video."),
     "plain": typer.Option(
         "--plain", help="Easy to learn from: an even movement over a patterned ground."
     ),
@@ -54,11 +58,19 @@ def samples(folder: Folder, talk: TalkOptions) -> int:
     return 0
 
 
-def start(folder: Folder, talk: TalkOptions, *, seed: int = 0) -> int:
+def start(
+    folder: Folder,
+    talk: TalkOptions,
+    *,
+    seed: int = 0,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="A network for pictures of 32 x 32 pixels.")
+    ] = False,
+) -> int:
     """Write the small network that `camera-motion` was trained from: `hiera finetune -m OUT`."""
-    from hiera_cli.tasks.synth import make_start
+    from hiera_cli.tasks.synth import make_picture_start, make_start
 
-    make_start(folder, seed=seed)
+    (make_picture_start if pictures else make_start)(folder, seed=seed)
     if not talk.quiet:
         console.say(f"train it: hiera finetune DATASET -m {folder}")
     return 0

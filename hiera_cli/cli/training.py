@@ -36,6 +36,7 @@ FLAGS: dict[str, Any] = {
     "compile_model": _flag("--compile", help="Use torch.compile.", panel=_RUN),
     "workers": _flag("--workers", help="Decoding processes.", panel=_RUN),
     "save_every": _flag("--save-every", help="Steps between checkpoints.", panel=_RUN),
+    "validate_every": _flag("--validate-every", help="Epochs between validations.", panel=_RUN),
     "frame_stride": _flag("--frame-stride", help="Distance of frames, at 30 fps.", panel=_CLIPS),
     "cache": _flag("--cache", help="Folder that keeps decoded clips.", panel=_CLIPS),
     "cache_clips": _flag("--cache-clips", help="Clips kept of each video.", panel=_CLIPS),
@@ -128,6 +129,9 @@ def _end_epoch(epoch: Any, out: Path, *, quiet: bool) -> None:
         found = epoch.validation
         line += f"  val {found.loss:.4f}  top-1 {found.top1:.1%}  top-5 {found.top5:.1%}"
         line += "  best" if epoch.is_best else ""
+    if epoch.trivial:
+        answers = epoch.trivial
+        line += f"  (patch mean {answers.mean:.4f}, nearest visible patch {answers.copy:.4f})"
     console.say(f"{line}  {epoch.seconds:.1f} s")
 
 

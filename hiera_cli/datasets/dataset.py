@@ -5,14 +5,14 @@ a class (videos, or images where there is no video); given by name, Something-So
 files. A `Dataset` says in words what was found.
 """
 
-# os.path keeps every byte of a name, and says no where Path raises:
 # ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH118, PTH119, PTH120, PTH122, PTH208
 
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from hiera_cli.archives import split_archive
 from hiera_cli.datasets.annotations import (
     KineticsRow,
     clean_label,
@@ -32,13 +32,7 @@ from hiera_cli.datasets.splits import (
     split_folder,
 )
 from hiera_cli.errors import NoInputError, UsageError
-from hiera_cli.inputs import (
-    IMAGE_SUFFIXES,
-    VIDEO_SUFFIXES,
-    InputPath,
-    expand_inputs,
-    printable,
-)
+from hiera_cli.inputs import IMAGE_SUFFIXES, VIDEO_SUFFIXES, InputPath, expand_inputs, printable
 
 __all__ = ["Dataset", "Sample", "normalise_label", "read_dataset"]
 
@@ -68,6 +62,7 @@ class Dataset:
         layout: a sentence that says how the data set was read.
         split: `val`, `train`, `test` or another name where one is known, else empty.
         indexed: whether labels are class numbers rather than names.
+        is_something: whether it is Something-Something, which has recipes of its own.
         num_duplicates: further rows for a video that already had one; left out.
         warnings: what a careful reader should know.
     """
@@ -77,6 +72,7 @@ class Dataset:
     layout: str
     split: str = ""
     indexed: bool = False
+    is_something: bool = False
     num_duplicates: int = 0
     warnings: tuple[str, ...] = ()
 
@@ -90,16 +86,17 @@ def read_dataset(root: str, *, annotations: str | None = None, split: str | None
     """The data set at `root`, whatever its layout.
 
     Args:
-        root: a folder, a Kinetics CSV, or a list file.
+        root: a folder, a zip archive of pictures, a Kinetics CSV, or a list file.
         annotations: the CSV or list that labels the videos below `root`; searched for if None.
-        split: `train`, `val` or `test` (`validate` means `val`); if None, `val` where there are
-            several.
+        split: `train`, `val` or `test` (`validate`: `val`); None: `val` where there are several.
 
     Raises:
         UsageError: nothing there, an annotation file that makes no sense, an unclear choice.
-        NoInputError: a folder without any video or image.
+        NoInputError: no video or image.
     """
-    if os.path.isfile(root) and annotations is None:
+    if annotations is None and split_archive(root):
+        return _class_folders(root, split)
+    if annotations is None and os.path.isfile(root):
         return _annotated(_folder_of(root), root, split)
     if not os.path.isdir(root):
         raise UsageError(
@@ -135,8 +132,7 @@ def _find_annotations(root: str, split: str | None) -> str | None:
         UsageError: several files fit.
     """
     places = [root, os.path.join(root, "annotations")]
-    own_split = split_called(own_name(root))
-    if own_split:
+    if own_split := split_called(own_name(root)):
         parent = os.path.join(root, os.pardir)
         places += [parent, os.path.join(parent, "annotations")]
     wanted = split_aliases(own_split or split or "val")
@@ -201,9 +197,10 @@ def _something(root: str, annotations: str) -> Dataset:
         path = files.get(row.video_id)
         name = os.path.relpath(path, root) if path else row.video_id
         samples.append(Sample(path, name, row.label))
-    layout = f"Something-Something labels '{printable(annotations)}'"
     split = _split_in_name(annotations)
-    return _dataset(samples, f"{layout}, videos in '{printable(root)}'", split=split)
+    what = f"Something-Something labels '{printable(annotations)}'"
+    layout = f"{what}, videos in '{printable(root)}'"
+    return replace(_dataset(samples, layout, split=split), is_something=True)
 
 
 def _rows_of_split(
@@ -246,8 +243,8 @@ def _listed(root: str, annotations: str) -> Dataset:
 
 def _class_folders(root: str, split: str | None) -> Dataset:
     folder = choose_split_folder(root, split)
-    found = list(expand_inputs([folder], suffixes=VIDEO_SUFFIXES))
-    found = found or list(expand_inputs([folder], suffixes=IMAGE_SUFFIXES))
+    videos = [] if split_archive(folder) else list(expand_inputs([folder], suffixes=VIDEO_SUFFIXES))
+    found = videos or list(expand_inputs([folder], suffixes=IMAGE_SUFFIXES))
     inside = [file for file in found if os.sep in file.name]
     if not inside:
         raise NoInputError(

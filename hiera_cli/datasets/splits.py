@@ -5,6 +5,7 @@
 
 import os
 
+from hiera_cli.archives import split_archive, subfolders
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import printable
 
@@ -33,8 +34,40 @@ def own_name(folder: str) -> str:
 
 def split_folder(root: str, split: str) -> str | None:
     """The subfolder of `root` that is named after the split."""
-    folders = (os.path.join(root, name) for name in sorted(split_aliases(split)))
-    return next((folder for folder in folders if os.path.isdir(folder)), None)
+    root = below_wrapper(root)
+    present = _subfolders(root)
+    names = (name for name in sorted(split_aliases(split)) if name in present)
+    return next((os.path.join(root, name) for name in names), None)
+
+
+def split_names(root: str) -> set[str]:
+    """The splits that a data set's folders are named after; empty where these may be classes.
+
+    `train` and `val` side by side are splits, whatever else there is; a single one is, when all
+    its neighbours are.
+    """
+    folders = _subfolders(below_wrapper(root))
+    called = {split for name in folders if (split := split_called(name))}
+    return called if {"train", "val"} <= called or all(map(split_called, folders)) else set()
+
+
+def below_wrapper(root: str) -> str:
+    """`root`, or in archives the one folder that holds everything, as many of them wrap it."""
+    while split_archive(root):
+        names = subfolders(root)
+        if len(names) != 1 or split_called(names[0]):
+            break
+        root = os.path.join(root, names[0])
+    return root
+
+
+def _subfolders(root: str) -> list[str]:
+    if split_archive(root):
+        return subfolders(root)
+    if not os.path.isdir(root):
+        return []
+    entries = sorted(name for name in os.listdir(root) if not name.startswith("."))
+    return [name for name in entries if os.path.isdir(os.path.join(root, name))]
 
 
 def choose_split_folder(root: str, split: str | None) -> str:
@@ -48,13 +81,13 @@ def choose_split_folder(root: str, split: str | None) -> str:
     folder = split_folder(root, split)
     if folder is None and split_called(own_name(root)) != split_called(split):
         raise UsageError(f"'{printable(root)}' has no folder for the split '{printable(split)}'")
-    return folder or root
+    return folder or below_wrapper(root)
 
 
 def _only_split_folder(root: str) -> str:
     """`val` where all subfolders of `root` are splits, or the only one; else `root` itself."""
-    entries = sorted(name for name in os.listdir(root) if not name.startswith("."))
-    folders = [name for name in entries if os.path.isdir(os.path.join(root, name))]
+    root = below_wrapper(root)
+    folders = _subfolders(root)
     if not folders or not all(map(split_called, folders)):
         return root
     fitting = [name for name in folders if split_called(name) == "val"] or folders

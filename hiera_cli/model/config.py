@@ -60,7 +60,7 @@ class HieraConfig:
         num_heads: attention heads of the first stage.
         num_classes: outputs of the classification head.
         stages: number of blocks in each of the four stages.
-        q_pool: how many of the stage changes pool the queries (3; 2 while pretraining).
+        q_pool: how many of the stage changes pool the queries (3; one less while pretraining).
         q_stride: query pooling per axis.
         mask_unit_size: tokens of a mask unit per axis, in the first stage.
         mask_unit_attn: per stage, whether attention stays inside a mask unit.
@@ -201,8 +201,12 @@ class HieraConfig:
         return tuple(plans)
 
     def for_pretraining(self) -> "HieraConfig":
-        """The same network as the masked autoencoder wants it: no pooling before stage 4."""
-        return replace(self, q_pool=2)
+        """The same network as the masked autoencoder wants it: without its last pooling.
+
+        The official networks pool three times and pretrain with two (paper, appendix A): what is
+        left of a mask unit are several tokens, each of which predicts a small patch.
+        """
+        return replace(self, q_pool=max(self.q_pool - 1, 0))
 
     @property
     def is_video(self) -> bool:

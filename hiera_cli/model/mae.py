@@ -141,14 +141,19 @@ class MaskedAutoencoder(Encoder):
             )
             num_visible = int(self.grid.num_units * (1 - mask_ratio))
         else:
-            num_visible = self._count_visible(mask)
+            num_visible = self.count_visible(mask)
         latent = self.forward_encoder(x, mask, num_visible)
-        masked = self._masked_tokens(mask, num_visible)
+        masked = self.tokens_in(~mask, self.grid.num_units - num_visible)
         predictions = self.forward_decoder(latent, mask, masked)
         labels, _, _ = normalise_patches(gather_rows(self.patches(x), masked).flatten(0, 1))
         return F.mse_loss(predictions, labels), predictions, labels, mask
 
-    def _count_visible(self, mask: Tensor) -> int:
+    def count_visible(self, mask: Tensor) -> int:
+        """Visible units in each row of a mask (B, M).
+
+        Raises:
+            UsageError: none, not equally many, or not one mask unit a column.
+        """
         counts = set(mask.sum(dim=1).tolist())
         if mask.shape[1] != self.grid.num_units or len(counts) != 1 or 0 in counts:
             raise UsageError(
@@ -158,7 +163,12 @@ class MaskedAutoencoder(Encoder):
         return int(counts.pop())
 
     def forward_encoder(self, x: Tensor, mask: Tensor, num_visible: int) -> Tensor:
-        """Fused, normalised tokens of the visible units: (B, n, U', D), float."""
+        """Fused, normalised tokens of the visible units: (B, n, U', D), float.
+
+        Hidden pixels are 0 before the patch embedding, as in the official code: its kernels reach
+        beyond their unit (7 pixels at a stride of 4; 5 frames over units of 2 in camera-motion),
+        but find nothing there except what other visible units show.
+        """
         units = mask.view(-1, 1, *self.grid.units).to(x.dtype)
         pixels = x * F.interpolate(units, size=x.shape[2:])
         visible = true_indices(mask, num_visible)
@@ -178,12 +188,17 @@ class MaskedAutoencoder(Encoder):
         fused: Tensor = head(maps).flatten(2).transpose(1, 2)
         return fused.reshape(*tokens.shape[:2], *fused.shape[1:])
 
-    def _masked_tokens(self, mask: Tensor, num_visible: int) -> Tensor:
-        """Raster indices (B, n) of the decoder's tokens that lie in masked units."""
+    def tokens_in(self, units: Tensor, num_units: int) -> Tensor:
+        """Raster indices (B, n) of the decoder's tokens that lie in some mask units.
+
+        Args:
+            units: (B, M) bool.
+            num_units: how many of them are True in each row.
+        """
         per_unit = math.prod(self.final_grid.unit_size)
-        masked = (~mask)[:, :, None, None].expand(-1, -1, per_unit, 1)
-        raster = reroll(masked, self.final_grid).flatten(1)
-        return true_indices(raster, (self.grid.num_units - num_visible) * per_unit)
+        chosen = units[:, :, None, None].expand(-1, -1, per_unit, 1)
+        raster = reroll(chosen, self.final_grid).flatten(1)
+        return true_indices(raster, num_units * per_unit)
 
     def forward_decoder(self, latent: Tensor, mask: Tensor, masked: Tensor) -> Tensor:
         """Predicted pixels of the masked tokens: (B * n, patch pixels), float."""
@@ -239,7 +254,7 @@ class MaskedAutoencoder(Encoder):
             (B, 3, T', H, W) or (B, 3, H, W), normalised float; of a video every `frame_step`-th
             frame.
         """
-        masked = self._masked_tokens(mask, self._count_visible(mask))
+        masked = self.tokens_in(~mask, self.grid.num_units - self.count_visible(mask))
         patches = self.patches(x).contiguous()
         _, mean, deviation = normalise_patches(gather_rows(patches, masked))
         pixels = predictions.view(*masked.shape, -1) * deviation + mean

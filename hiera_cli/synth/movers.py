@@ -38,6 +38,49 @@ def draw_movers(rng: Rng, props: Props, times: Curve) -> list[Layer]:
     return movers
 
 
+def draw_passers(rng: Rng, props: Props, picture: Tensor, times: Curve) -> list[Layer]:
+    """Up to three large things that pass in front, in the colours of a picture.
+
+    Args:
+        rng: source of everything random.
+        props: outlines.
+        picture: (1, 3, H, W) in 0..1.
+        times: (N,) instants in windows of 64/30 s.
+    """
+    num = int(rng.choice((0, 1, 1, 2, 3)))
+    return [_passer(rng, props, picture, times) for _ in range(num)]
+
+
+def _passer(rng: Rng, props: Props, picture: Tensor, times: Curve) -> Layer:
+    """A train, a door, a crowd: goes straight across or comes nearer, and may fill the middle."""
+    sprite = props.pick("sprite", rng)
+    alpha = (
+        sprite[:, 3:] if rng.random() < 0.5 else torch.ones(1, 1, 96, int(rng.integers(48, 193)))
+    )
+    axes = [torch.linspace(-1, 1, n) for n in alpha.shape[-2:]]
+    down, across = torch.meshgrid(*axes, indexing="ij")
+    cut = rng.uniform(0.2, 0.7, 2) * rng.choice((-1, 1), 2)
+    shift = rng.uniform(-0.3, 0.3, 2)
+    grid = torch.stack([across * cut[0] + shift[0], down * cut[1] + shift[1]], dim=-1).float()
+    colours = F.grid_sample(picture, grid[None], padding_mode="reflection", align_corners=False)
+    heading = rng.uniform(-np.pi, np.pi)
+    travel = float(np.exp(rng.uniform(np.log(0.05), np.log(2.0))))
+    path = travel * (draw_progress(rng, times) - 0.5)
+    growth = rng.normal(0, 0.5) if rng.random() < 0.4 else 0.0
+    spin = rng.normal(0, 0.8) if rng.random() < 0.2 else 0.0
+    return Layer(
+        torch.cat([colours, alpha], dim=1),
+        float(rng.uniform(0.4, 1.5)),
+        float(rng.uniform(0, 0.2)),
+        mirrored=False,
+        x=rng.uniform(-0.5, 0.5) + path * np.cos(heading),
+        y=rng.uniform(-0.4, 0.4) + path * np.sin(heading),
+        turn=rng.normal(0, 0.4) + spin * times,
+        growth=np.exp(growth * (times - 0.5)),
+        bend=_bend(rng, times, most=0.15) if rng.random() < 0.4 else None,
+    )
+
+
 def _thing(rng: Rng, props: Props, times: Curve) -> Layer:
     """Something that goes across, to and fro, turns, or comes nearer."""
     size = float(np.exp(rng.uniform(np.log(0.08), np.log(0.6))))

@@ -73,7 +73,7 @@ def _draw_scene(motion: str, rng: Rng, props: Props, shot: Shot) -> Scene:
         lens=lens,
         axis_x=float(rng.uniform(-0.3, 0.3)) if off_axis else 0.0,
         axis_y=float(rng.uniform(-0.15, 0.15)) if off_axis else 0.0,
-        look=_draw_look(rng, props, shot),
+        look=draw_look(rng, props, shot),
         shutter_samples=shutter_samples,
     )
 
@@ -118,7 +118,8 @@ def _tiled(texture: Tensor, rng: Rng, *, extent: float, nearness: float = 0.0) -
     return Layer(texture, extent, nearness, x=shift[:1], y=shift[1:], turn=np.array([turn]))
 
 
-def _draw_look(rng: Rng, props: Props, shot: Shot) -> Look:
+def draw_look(rng: Rng, props: Props, shot: Shot) -> Look:
+    """What lens, sensor and editing do to a picture; often nothing."""
     boxed = rng.random()
     return Look(
         exposure=_draw_exposure(rng, shot),

@@ -8,7 +8,11 @@ from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.training.data.augmentation import Augmentation
 from hiera_cli.training.data.clips import ClipSource
-from hiera_cli.training.data.labelled import LabelledVideos, read_labelled
+from hiera_cli.training.data.labelled import (
+    LabelledVideos,
+    read_labelled,
+    with_fewer_labels,
+)
 from hiera_cli.training.data.mixing import Mixing
 from hiera_cli.training.data.symmetries import Symmetries
 from hiera_cli.training.distributed import Process, joined_process
@@ -21,7 +25,7 @@ from hiera_cli.training.initial import (
 )
 from hiera_cli.training.loop import train
 from hiera_cli.training.objectives.classification import Classification
-from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
+from hiera_cli.training.options import ClipOptions, FinetuneOptions, RecipeName, RunOptions
 from hiera_cli.training.recipe import FinetuneChanges, FinetuneRecipe
 from hiera_cli.training.recipes import finetune_recipe
 from hiera_cli.training.records import Record
@@ -70,11 +74,10 @@ def _prepare(
     """Read the data and build the model: everything before the first step."""
     find = open_architecture if options.from_scratch else open_pretrained
     initial = find(options.model)
-    recipe = finetune_recipe(initial.config).changed(changes)
-    preprocessing = _preprocessing(initial, options, clips)
-    data = read_labelled(
-        options.data, annotations=options.annotations, val=options.val, known=initial.labels
-    )
+    data = _read(options, initial, seed=run.seed)
+    kind = options.recipe or ("ssv2" if data.is_something else "usual")
+    recipe = finetune_recipe(initial.config, kind=kind).changed(changes)
+    preprocessing = _preprocessing(initial, options, clips, kind)
     source = ClipSource.of(preprocessing, clips)
     objective = Classification(
         data.classes,
@@ -83,6 +86,7 @@ def _prepare(
         validation=data.validation,
         source=source,
         workers=run.workers,
+        calibrate=options.calibrate,
         process=process,
     )
     return make_run(
@@ -100,18 +104,37 @@ def _prepare(
             "data": options.data,
             "model": options.model,
             "classes": list(data.classes),
+            "recipe": kind,
             "symmetries": list(options.symmetries or ()),
         },
     )
 
 
-def _preprocessing(initial: Initial, options: FinetuneOptions, clips: ClipOptions) -> Preprocessing:
-    """What the trained model will expect: the initial one's, but for what was asked for."""
+def _read(options: FinetuneOptions, initial: Initial, *, seed: int) -> LabelledVideos:
+    """The labelled data, with as many labels as are asked for."""
+    data = read_labelled(
+        options.data, annotations=options.annotations, val=options.val, known=initial.labels
+    )
+    if not options.hold_out and options.per_class is None:
+        return data
+    return with_fewer_labels(
+        data, hold_out=options.hold_out, per_class=options.per_class, seed=seed
+    )
+
+
+def _preprocessing(
+    initial: Initial, options: FinetuneOptions, clips: ClipOptions, kind: RecipeName
+) -> Preprocessing:
+    """What the trained model will expect: the initial one's, but for what was asked for.
+
+    Something-Something's actions fill their videos: one frame of each of T segments is taken.
+    """
     before = initial.preprocessing
+    usual = "segments" if kind == "ssv2" else before.sampling
     return replace(
         before,
         frame_stride=clips.frame_stride or before.frame_stride,
-        sampling=options.sampling or before.sampling,
+        sampling=options.sampling or usual,
     )
 
 

@@ -178,7 +178,7 @@ def _end_epoch(run: Run, folder: RunFolder, *, began: float) -> Epoch:
     if is_best:
         state.best = score
         if run.process.is_main:
-            folder.save_best(lambda path: run.objective.save(path, state.result))
+            folder.save_best(lambda path: run.objective.save_result(path, state.result))
     state.loss_sum, state.num_clips = 0.0, 0
     return Epoch(
         epoch=-(-state.step // run.order.steps_per_epoch),
@@ -187,12 +187,14 @@ def _end_epoch(run: Run, folder: RunFolder, *, began: float) -> Epoch:
         validation=validation,
         is_best=is_best,
         seconds=time.perf_counter() - began,
+        trivial=run.objective.trivial(),
     )
 
 
 def _ends_epoch(run: Run) -> bool:
-    step = run.state.step
-    return step % run.order.steps_per_epoch == 0 or step == run.num_steps
+    """Whether it is time to validate: after a whole number of epochs, or at the end."""
+    step, every = run.state.step, run.options.validate_every * run.order.steps_per_epoch
+    return step % every == 0 or step == run.num_steps
 
 
 def _due(run: Run, step: int) -> bool:

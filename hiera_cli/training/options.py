@@ -16,6 +16,7 @@ from hiera_cli.options import (
 )
 
 Precision = Literal["float32", "bfloat16", "float16"]
+RecipeName = Literal["usual", "ssv2"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,9 @@ class RunOptions:
         checkpoint_activations: compute activations again in the backward pass, to save memory.
         compile_model: run the model through torch.compile.
         workers: decoding processes; 0 decodes between the steps.
-        save_every: steps between checkpoints; 0: only at the ends of epochs.
+        save_every: steps between checkpoints; 0: only where it is validated.
+        validate_every: effective epochs from one validation to the next, which are also where
+            checkpoints are written and the best model is kept; more for few labels.
     """
 
     out: Path
@@ -45,6 +48,7 @@ class RunOptions:
     compile_model: bool = False
     workers: int = 2
     save_every: int = 0
+    validate_every: int = 1
 
     def __post_init__(self) -> None:
         """Refuse values that cannot mean anything.
@@ -56,6 +60,7 @@ class RunOptions:
         check_device(self.device)
         check_at_least(0, seed=self.seed, workers=self.workers, save_every=self.save_every)
         check_at_least(1, accumulate=self.accumulate)
+        check_at_least(1, validate_every=self.validate_every)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +100,11 @@ class FinetuneOptions:
         freeze_backbone: train the head alone (a linear probe).
         sampling: frames a stride apart, or one of each of T segments; None: the model's own.
         symmetries: what half of the clips are put through, their labels with them.
+        recipe: `usual`: Kinetics' or ImageNet's for the model's size; `ssv2`; None: by the data
+            set.
+        calibrate: divide the result's logits by the temperature that fits the validation.
+        hold_out: files of each class that are validated on and not learnt from.
+        per_class: labelled files of each class to learn from, drawn from the seed; None: all.
     """
 
     data: str
@@ -105,14 +115,20 @@ class FinetuneOptions:
     freeze_backbone: bool = False
     sampling: SamplingName | None = None
     symmetries: list[Symmetry] | None = None
+    recipe: RecipeName | None = None
+    calibrate: bool = False
+    hold_out: int = 0
+    per_class: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that cannot mean anything.
 
         Raises:
-            UsageError: a value that is no choice.
+            UsageError: a value that is no choice or out of range.
         """
         check_choices(self)
+        check_at_least(0, hold_out=self.hold_out)
+        check_at_least(1, per_class=self.per_class)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +140,19 @@ class PretrainOptions:
         model: zoo name, model folder or config.json: the architecture.
         from_weights: start from the model's weights instead of random ones.
         preview: folder for pictures of input, visible part and reconstruction; None: none.
+        recipe: `usual`: Kinetics' or ImageNet's for the model's size; or `ssv2`.
     """
 
     inputs: list[str]
     model: str = DEFAULT_MODEL
     from_weights: bool = False
     preview: Path | None = None
+    recipe: RecipeName = "usual"
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot mean anything.
+
+        Raises:
+            UsageError: a value that is no choice.
+        """
+        check_choices(self)

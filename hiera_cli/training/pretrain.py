@@ -72,11 +72,11 @@ def _prepare(
     """List the data and build the model: everything before the first step."""
     find = open_pretrained if options.from_weights else open_architecture
     initial = find(options.model)
-    recipe = pretrain_recipe(initial.config).changed(changes)
+    recipe = pretrain_recipe(initial.config, kind=options.recipe).changed(changes)
     preprocessing = replace(
         initial.preprocessing,
         frame_stride=clips.frame_stride or initial.preprocessing.frame_stride,
-        sampling="stride",
+        sampling="segments" if options.recipe == "ssv2" else "stride",
     )
     model = build_autoencoder(initial.config, recipe, run)
     if initial.weights is not None:
@@ -85,7 +85,9 @@ def _prepare(
         initial.config,
         preprocessing,
         mask_ratio=recipe.mask_ratio,
+        tubes=recipe.tubes,
         previews=options.preview if process.is_main else None,
+        process=process,
     )
     return make_run(
         objective,

@@ -123,10 +123,13 @@ class PretrainRecipe(Recipe):
 
     Attributes:
         mask_ratio: share of mask units that the encoder never sees.
+        tubes: hide the same places in all frames of a clip, so that none can be copied from
+            another time.
         decoder_width, decoder_depth, decoder_heads: the decoder's shape.
     """
 
     mask_ratio: float = 0.9
+    tubes: bool = False
     decoder_width: int = 512
     decoder_depth: int = 8
     decoder_heads: int = 8
@@ -142,6 +145,7 @@ class PretrainChanges(RecipeChanges):
     """What a user wants different when pretraining."""
 
     mask_ratio: float | None = None
+    tubes: bool | None = None
     decoder_width: int | None = None
     decoder_depth: int | None = None
     decoder_heads: int | None = None

@@ -75,6 +75,20 @@ class Validation:
 
 
 @dataclass(frozen=True, slots=True)
+class TrivialLosses:
+    """Losses of two answers, on the same patches as the network's.
+
+    Attributes:
+        mean: of every hidden patch's mean; 1, but for patches of one colour.
+        copy: of the nearest visible patch, both normalised; 2 - 2 r where r is how strongly
+            neighbours are correlated.
+    """
+
+    mean: float
+    copy: float
+
+
+@dataclass(frozen=True, slots=True)
 class Epoch:
     """The end of an effective epoch.
 
@@ -85,6 +99,7 @@ class Epoch:
         validation: None without validation data.
         is_best: whether these weights became the run's result.
         seconds: wall time of the epoch, validation included.
+        trivial: what trivial answers lost on the epoch's clips; None when not pretraining.
     """
 
     epoch: int
@@ -93,6 +108,7 @@ class Epoch:
     validation: Validation | None
     is_best: bool
     seconds: float
+    trivial: TrivialLosses | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from hiera_cli.training.distributed import Process
 from hiera_cli.training.optim import lr_at, make_optimizer
 from hiera_cli.training.options import RunOptions
 from hiera_cli.training.recipe import Recipe
-from hiera_cli.training.records import Validation
+from hiera_cli.training.records import TrivialLosses, Validation
 from hiera_cli.training.state import Average, TrainingState
 
 
@@ -31,11 +31,17 @@ class Objective(Protocol):
     def visible_tokens(self, num_clips: int) -> int:
         """Tokens of that many clips that the encoder works on; 0: of no interest."""
 
+    def trivial(self) -> TrivialLosses | None:
+        """What trivial answers lost since the last call; the same in every process."""
+
     def validate(self, model: nn.Module) -> Validation | None:
         """How the model does on held-out videos; the same answer in every process."""
 
     def save(self, folder: Path, model: nn.Module) -> None:
         """Write the model's folder: config.json and model.safetensors."""
+
+    def save_result(self, folder: Path, model: nn.Module) -> None:
+        """As `save`, for the model that was validated last and is to be used."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

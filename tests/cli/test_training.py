@@ -4,7 +4,16 @@ import pytest
 
 from hiera_cli.cli import training
 from hiera_cli.errors import Failure
-from hiera_cli.training.records import Epoch, MetricsLog, Record, Skipped, Started, Step, Validation
+from hiera_cli.training.records import (
+    Epoch,
+    MetricsLog,
+    Record,
+    Skipped,
+    Started,
+    Step,
+    TrivialLosses,
+    Validation,
+)
 
 RECORDS: list[Record] = [
     Started(8, 2, 2, 0, 1_500_000, "cpu"),
@@ -31,6 +40,16 @@ def test_a_run_is_told_on_stderr(run: Path, capsys: pytest.CaptureFixture[str]) 
     assert "epoch    1  step      2  loss 1.1250  val 1.5000  top-1 75.0%" in said.err
     assert said.err.endswith("go on\n")
     assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_pretraining_is_told_with_what_trivial_answers_lose(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trivial = TrivialLosses(0.998, 0.541)
+    records = [RECORDS[0], Epoch(1, 2, 0.75, None, is_best=True, seconds=2.0, trivial=trivial)]
+    training.follow(records, out=run, quiet=False, hint="")
+    said = capsys.readouterr().err
+    assert "loss 0.7500  (patch mean 0.9980, nearest visible patch 0.5410)  2.0 s" in said
 
 
 def test_skipped_files_change_the_exit_code(

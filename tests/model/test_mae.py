@@ -1,10 +1,16 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from hiera_cli.errors import UsageError
+from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.mae import MaskedAutoencoder, normalise_patches, random_mask
+from hiera_cli.tasks.synth import CAMERA_MOTION
 from tests.model.networks import CLIP, IMAGE, lively
 
+MOTION = replace(CAMERA_MOTION, input_size=(16, 64, 64))
+ALL = pytest.mark.parametrize("config", [IMAGE, CLIP, MOTION], ids=["image", "clip", "motion"])
 BOTH = pytest.mark.parametrize("config", [IMAGE, CLIP], ids=["image", "clip"])
 
 
@@ -25,7 +31,7 @@ def test_random_mask_counts_and_repeats():
     assert not torch.equal(masks[0][0], masks[0][1])
 
 
-@BOTH
+@ALL
 def test_masked_pixels_are_not_seen(config):
     model = autoencoder(config)
     x = torch.randn(2, 3, *config.input_size)
@@ -39,6 +45,15 @@ def test_masked_pixels_are_not_seen(config):
     assert not torch.equal(labels, labels_changed)
     assert loss != loss_changed
     assert loss.item() == pytest.approx((predictions - labels).square().mean().item())
+
+
+def test_the_last_pooling_of_the_motion_network_is_left_out():
+    model = autoencoder(MOTION)
+    assert (MOTION.q_pool, model.config.q_pool) == (2, 1)
+    assert model.final_grid.unit_size == (1, 2, 2)
+    assert model.decoder_pred.out_features == 16 * 16 * 3
+    assert HieraConfig().for_pretraining().q_pool == 2
+    assert replace(MOTION, q_pool=0).for_pretraining().q_pool == 0
 
 
 @BOTH

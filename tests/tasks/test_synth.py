@@ -1,15 +1,18 @@
 """Rendered data sets: class folders, evenly filled, the same for the same seed."""
 
+from dataclasses import replace
+
 import av
 import numpy as np
 import pytest
 
 from hiera_cli.checkpoints.open import open_model
 from hiera_cli.datasets.dataset import normalise_label, read_dataset
-from hiera_cli.errors import UsageError
+from hiera_cli.errors import NoInputError, UsageError
+from hiera_cli.model.mae import MaskedAutoencoder
 from hiera_cli.options import SynthOptions
 from hiera_cli.synth.camera import MOTIONS
-from hiera_cli.tasks.synth import BLOCK, make_start, synthesise
+from hiera_cli.tasks.synth import BLOCK, make_picture_start, make_start, synthesise
 from hiera_cli.video.encode import write_video
 
 
@@ -53,6 +56,22 @@ def test_real_footage(tmp_path):
     assert change["static"] == min(change.values())
 
 
+def test_a_folder_of_footage_whose_cameras_move_is_refused(tmp_path):
+    rng = np.random.default_rng(0)
+    wide = rng.integers(0, 255, (96, 300, 3), dtype=np.uint8)
+    (tmp_path / "filmed").mkdir()
+    write_video(
+        tmp_path / "filmed" / "pan.mp4", [wide[:, 4 * t : 4 * t + 144] for t in range(35)], fps=15
+    )
+    options = SynthOptions(
+        out=tmp_path / "out", num=10, width=48, height=32, source=[str(tmp_path / "filmed")]
+    )
+    with pytest.raises(NoInputError, match="no camera stands still"):
+        list(synthesise(options))
+    stills = replace(options, still=True, degrade=True, movers=True)
+    assert len(list(synthesise(stills))) == 10
+
+
 def test_plain_places(tmp_path):
     films = {}
     for plain in (False, True):
@@ -66,8 +85,16 @@ def test_start_is_a_model_folder(tmp_path):
     make_start(tmp_path / "start")
     loaded = open_model(str(tmp_path / "start"))
     assert loaded.labels == MOTIONS
-    assert loaded.preprocessing.crop_size == 64
+    assert loaded.preprocessing.crop_size == 96
     assert sum(p.numel() for p in loaded.model.parameters()) < 2_000_000
+
+
+def test_the_start_for_pictures_pretrains_on_small_patches(tmp_path):
+    make_picture_start(tmp_path / "start")
+    loaded = open_model(str(tmp_path / "start"), need_head=False)
+    assert loaded.model.config.input_size == (32, 32)
+    assert (loaded.preprocessing.crop_size, loaded.preprocessing.short_side) == (32, 32)
+    assert MaskedAutoencoder(loaded.model.config.for_pretraining()).patch_size == 4
 
 
 @pytest.mark.parametrize(
@@ -76,6 +103,8 @@ def test_start_is_a_model_folder(tmp_path):
         ({"num": 0}, "--num"),
         ({"width": 47}, "47×80"),
         ({"still": True}, "--still"),
+        ({"degrade": True}, "--degrade"),
+        ({"movers": True}, "--movers"),
         ({"plain": True, "source": ["a.mp4"]}, "--plain"),
     ],
 )

@@ -165,3 +165,20 @@ def test_an_architecture_alone_has_no_weights(tiny: str, classes: Path, run: Run
     options = FinetuneOptions(data=str(classes), model=tiny)
     with pytest.raises(UsageError, match="architecture without weights"):
         next(finetune(options, run))
+
+
+def test_something_something_brings_its_recipe(
+    tmp_path: Path, tiny: str, classes: Path, run: RunOptions, clips: ClipOptions
+) -> None:
+    rows = []
+    for number, path in enumerate(sorted(classes.rglob("*.mp4"))):
+        (tmp_path / f"{number}.mp4").symlink_to(path)
+        rows.append({"id": str(number), "template": f"Pushing [something] {path.parent.name}"})
+    labels = tmp_path / "something-something-v2-train.json"
+    labels.write_text(json.dumps(rows))
+    options = FinetuneOptions(data=str(labels), model=tiny, from_scratch=True)
+    records = finetune(options, run, clips=clips, changes=FinetuneChanges(batch_size=8, epochs=0.5))
+    assert [r.lr for r in records if isinstance(r, Step)] == pytest.approx([0.005], rel=0.01)
+    settings = torch.load(run.out / "last" / "training_state.pt")["settings"]
+    assert (settings["recipe"], settings["optimizer"], settings["flip"]) == ("ssv2", "sgd", False)
+    assert open_model(str(run.out)).preprocessing.sampling == "segments"

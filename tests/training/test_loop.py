@@ -137,3 +137,15 @@ def test_workers_do_not_change_the_losses(
         run = RunOptions(out=tmp_path / str(workers), workers=workers, device="cpu")
         list(finetune(options(classes, tiny), run, clips=clips, changes=short))
     assert losses(tmp_path / "0") == losses(tmp_path / "2")
+
+
+def test_validation_may_wait_several_epochs(
+    classes: Path, tiny: str, clip_cache: Path, tmp_path: Path
+) -> None:
+    run = RunOptions(out=tmp_path / "run", workers=0, device="cpu", validate_every=4)
+    records = finetune(
+        options(classes, tiny), run, clips=ClipOptions(cache=clip_cache), changes=CHANGES
+    )
+    assert [(r.epoch, r.step) for r in records if isinstance(r, Epoch)] == [(4, 8), (6, 12)]
+    with pytest.raises(UsageError, match="--validate-every"):
+        replace(run, validate_every=0)

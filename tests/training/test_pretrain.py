@@ -72,6 +72,9 @@ def test_the_loss_falls_and_fine_tuning_starts_from_the_result(
     assert len(steps) == 40
     assert steps[0].loss > 0.9
     assert steps[-1].loss < 0.2
+    trivial = [r.trivial for r in records if isinstance(r, Epoch)]
+    assert trivial[0].mean == pytest.approx(1.0, abs=0.01)
+    assert trivial[-1].copy < 0.02  # one patch tells all the others
     # 16 clips of 4 mask units of 64 tokens, a quarter of them visible
     assert steps[0].visible_tokens_per_second == pytest.approx(16 * 64 / steps[0].seconds)
     _check_preview(tmp_path / "preview" / "preview_0.png")

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 
 from hiera_cli.checkpoints.open import open_model
 from hiera_cli.checkpoints.zoo import find_model
 from hiera_cli.errors import UsageError
 from hiera_cli.model.config import HieraConfig
-from hiera_cli.training.recipe import FinetuneChanges, PretrainChanges
+from hiera_cli.training.recipe import FinetuneChanges, PretrainChanges, Recipe
 from hiera_cli.training.recipes import FINETUNE, PRETRAIN, finetune_recipe, pretrain_recipe
 from tests.training.media import CONFIG
 
@@ -15,45 +17,81 @@ def config_of(name: str) -> HieraConfig:
     return model.config
 
 
-@pytest.mark.parametrize(
-    ("name", "epochs", "lr", "drop_path", "head_dropout", "layer_decay"),
-    [
-        ("hiera_base_16x224", 150, 8e-4, 0.2, 0.3, 0.85),
-        ("hiera_base_plus_16x224", 150, 8e-4, 0.2, 0.3, 0.85),
-        ("hiera_large_16x224", 100, 8e-4, 0.2, 0.5, 0.9),
-        ("hiera_huge_16x224", 100, 4e-4, 0.3, 0.5, 0.9),
-        ("hiera_tiny_224", 300, 2e-3, 0.1, 0.0, 0.65),
-        ("hiera_base_224", 100, 2e-3, 0.1, 0.0, 0.7),
-        ("hiera_huge_224", 50, 1e-3, 0.3, 0.0, 0.85),
-    ],
-)
-def test_finetuning_follows_the_paper(
-    name: str, epochs: float, lr: float, drop_path: float, head_dropout: float, layer_decay: float
-) -> None:
+# The tables of the paper's appendix, row by row (tables 11, 12 and 14).
+COLUMNS = ("epochs", "warmup_epochs", "batch_size", "repeats", "lr", "drop_path")
+FINETUNE_ROWS = {  # ... and head dropout, layer decay
+    "hiera_base_16x224": (150, 10, 256, 2, 8e-4, 0.2, 0.3, 0.85),
+    "hiera_base_plus_16x224": (150, 10, 256, 2, 8e-4, 0.2, 0.3, 0.85),
+    "hiera_large_16x224": (100, 10, 256, 2, 8e-4, 0.2, 0.5, 0.9),
+    "hiera_huge_16x224": (100, 10, 256, 2, 4e-4, 0.3, 0.5, 0.9),
+    "hiera_tiny_224": (300, 5, 1024, 1, 2e-3, 0.1, 0.0, 0.65),
+    "hiera_small_224": (200, 5, 1024, 1, 2e-3, 0.1, 0.0, 0.65),
+    "hiera_base_224": (100, 5, 1024, 1, 2e-3, 0.1, 0.0, 0.7),
+    "hiera_base_plus_224": (100, 5, 1024, 1, 1e-3, 0.1, 0.0, 0.7),
+    "hiera_large_224": (50, 5, 1024, 1, 1e-3, 0.1, 0.0, 0.85),
+    "hiera_huge_224": (50, 5, 1024, 1, 1e-3, 0.3, 0.0, 0.85),
+}
+PRETRAIN_ROWS = {  # ... and mask ratio, decoder heads, smallest crop, gradient clipping
+    "hiera_base_16x224": (800, 120, 512, 4, 8e-4, 0.1, 0.9, 8, 0.5, 0.02),
+    "hiera_base_plus_16x224": (800, 120, 512, 4, 8e-4, 0.2, 0.9, 8, 0.5, 0.02),
+    "hiera_large_16x224": (800, 120, 512, 4, 8e-4, 0.2, 0.9, 8, 0.5, 0.02),
+    "hiera_huge_16x224": (800, 120, 512, 4, 8e-4, 0.3, 0.9, 8, 0.5, 0.02),
+    "hiera_tiny_224": (400, 40, 4096, 1, 8e-4, 0.0, 0.6, 16, 0.2, 0.0),
+    "hiera_small_224": (400, 40, 4096, 1, 8e-4, 0.0, 0.6, 16, 0.2, 0.0),
+    "hiera_base_224": (400, 40, 4096, 1, 8e-4, 0.2, 0.6, 16, 0.2, 0.0),
+    "hiera_base_plus_224": (400, 40, 4096, 1, 8e-4, 0.2, 0.6, 16, 0.2, 0.0),
+    "hiera_large_224": (400, 40, 4096, 1, 8e-4, 0.2, 0.6, 16, 0.2, 0.0),
+    "hiera_huge_224": (400, 40, 4096, 1, 8e-4, 0.3, 0.6, 16, 0.2, 0.0),
+}
+
+
+def values_of(recipe: Recipe, *names: str) -> tuple[float, ...]:
+    return tuple(getattr(recipe, name) for name in (*COLUMNS, *names))
+
+
+@pytest.mark.parametrize("name", FINETUNE_ROWS)
+def test_finetuning_follows_the_paper(name: str) -> None:
     recipe = finetune_recipe(config_of(name))
-    assert (recipe.epochs, recipe.lr, recipe.drop_path) == (epochs, lr, drop_path)
-    assert (recipe.head_dropout, recipe.layer_decay) == (head_dropout, layer_decay)
+    assert values_of(recipe, "head_dropout", "layer_decay") == FINETUNE_ROWS[name]
     assert (recipe.mixup, recipe.cutmix, recipe.label_smoothing) == (0.8, 1.0, 0.1)
-    assert recipe.betas == (0.9, 0.999)
+    assert (recipe.optimizer, recipe.betas, recipe.weight_decay) == ("adamw", (0.9, 0.999), 0.05)
+    is_video = "16x224" in name
+    assert (recipe.magnitude, recipe.erase) == ((7.0, 0.0) if is_video else (9.0, 0.25))
+    assert recipe.flip
+
+
+@pytest.mark.parametrize("name", PRETRAIN_ROWS)
+def test_pretraining_follows_the_paper(name: str) -> None:
+    recipe = pretrain_recipe(config_of(name))
+    more = ("mask_ratio", "decoder_heads", "min_area", "clip_norm")
+    assert values_of(recipe, *more) == PRETRAIN_ROWS[name]
+    assert (recipe.optimizer, recipe.betas, recipe.weight_decay) == ("adamw", (0.9, 0.95), 0.05)
+    assert (recipe.decoder_width, recipe.decoder_depth, recipe.flip) == (512, 8, True)
 
 
 @pytest.mark.parametrize(
-    ("name", "drop_path", "mask_ratio", "repeats", "batch_size"),
+    ("frames", "row"),
     [
-        ("hiera_base_16x224", 0.1, 0.9, 4, 512),
-        ("hiera_large_16x224", 0.2, 0.9, 4, 512),
-        ("hiera_huge_16x224", 0.3, 0.9, 4, 512),
-        ("hiera_base_224", 0.0, 0.6, 1, 4096),
+        (16, (40, 3, 256, 1, 0.16, 0.1, 0.5, 0.875, 0.8, 1.0, 0.1)),
+        (32, (40, 3, 128, 1, 0.08, 0.2, 0.5, 0.875, 0.0, 0.0, 0.0)),
     ],
 )
-def test_pretraining_follows_the_paper(
-    name: str, drop_path: float, mask_ratio: float, repeats: int, batch_size: int
-) -> None:
-    recipe = pretrain_recipe(config_of(name))
-    assert (recipe.drop_path, recipe.mask_ratio) == (drop_path, mask_ratio)
-    assert (recipe.repeats, recipe.batch_size) == (repeats, batch_size)
-    assert recipe.betas == (0.9, 0.95)
-    assert recipe.lr == 8e-4
+def test_something_something_follows_the_paper(frames: int, row: tuple[float, ...]) -> None:
+    config = replace(config_of("hiera_large_16x224"), input_size=(frames, 224, 224))
+    recipe = finetune_recipe(config, kind="ssv2")
+    more = ("head_dropout", "layer_decay", "mixup", "cutmix", "label_smoothing")
+    assert values_of(recipe, *more) == row
+    assert (recipe.optimizer, recipe.weight_decay, recipe.magnitude) == ("sgd", 1e-4, 7.0)
+    assert not recipe.flip
+    before = pretrain_recipe(config, kind="ssv2")
+    assert values_of(before, "mask_ratio") == (1600, 30, 1024, 4, 8e-4, 0.2, 0.9)
+    assert (before.clip_norm, before.min_area, before.flip) == (0.02, 0.5, False)
+
+
+def test_something_something_is_video() -> None:
+    for find in (finetune_recipe, pretrain_recipe):
+        with pytest.raises(UsageError, match="video models"):
+            find(config_of("hiera_base_224"), kind="ssv2")
 
 
 def test_the_bundled_network_has_rows_of_its_own() -> None:

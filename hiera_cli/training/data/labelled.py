@@ -1,12 +1,13 @@
 """Labelled videos to learn from and to validate on, with class indices."""
 
 import logging
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from hiera_cli.datasets.dataset import Dataset, normalise_label, read_dataset
-from hiera_cli.datasets.splits import split_folder
+from hiera_cli.datasets.splits import split_names
 from hiera_cli.errors import NoInputError, UsageError
 from hiera_cli.training.data.batches import TrainingVideo
 
@@ -21,11 +22,13 @@ class LabelledVideos:
         training: videos to learn from.
         validation: held-out videos; empty when there are none.
         classes: names in the order of their indices.
+        is_something: whether they are Something-Something's.
     """
 
     training: tuple[TrainingVideo, ...]
     validation: tuple[TrainingVideo, ...]
     classes: tuple[str, ...]
+    is_something: bool = False
 
 
 def read_labelled(
@@ -45,8 +48,11 @@ def read_labelled(
         UsageError: no such data, or validation classes that training does not have.
         NoInputError: no training video exists.
     """
-    splits = val is None and _has_splits(data)
-    dataset = read_dataset(data, annotations=annotations, split="train" if splits else None)
+    present = split_names(data)
+    splits = val is None and {"train", "val"} <= present
+    dataset = read_dataset(
+        data, annotations=annotations, split="train" if "train" in present else None
+    )
     classes = _choose_classes(dataset, known)
     index_of = {normalise_label(name): index for index, name in enumerate(classes)}
     held_out = None
@@ -57,11 +63,8 @@ def read_labelled(
     training = _videos(dataset, index_of)
     if not training:
         raise NoInputError(f"{dataset.layout}: not one of its videos exists")
-    return LabelledVideos(training, _videos(held_out, index_of) if held_out else (), classes)
-
-
-def _has_splits(data: str) -> bool:
-    return os.path.isdir(data) and all(split_folder(data, name) for name in ("train", "val"))  # noqa: PTH112
+    validation = _videos(held_out, index_of) if held_out else ()
+    return LabelledVideos(training, validation, classes, dataset.is_something)
 
 
 def _choose_classes(dataset: Dataset, known: Sequence[str]) -> tuple[str, ...]:
@@ -94,4 +97,39 @@ def _videos(dataset: Dataset, index_of: dict[str, int]) -> tuple[TrainingVideo, 
         )
         for sample in dataset.samples
         if sample.path is not None
+    )
+
+
+def with_fewer_labels(
+    data: LabelledVideos, *, hold_out: int, per_class: int | None, seed: int
+) -> LabelledVideos:
+    """The data with a part of each class held out, and with few labels to learn from.
+
+    Args:
+        data: all of it.
+        hold_out: of each class, always the same ones, validated on instead of `data.validation`;
+            0: none.
+        per_class: of each class that is left, drawn from `seed`, to learn from; None: all.
+        seed: of the draw.
+
+    Raises:
+        UsageError: a class is too small.
+    """
+    held_out, kept = list[TrainingVideo](), list[TrainingVideo]()
+    for target, name in enumerate(data.classes):
+        videos = [video for video in data.training if video.target == target]
+        num_left = len(videos) - hold_out
+        if num_left < (per_class or 1):
+            raise UsageError(
+                f"class {name} has {len(videos)} files, too few to hold out {hold_out} and learn "
+                f"from {per_class or 1}"
+            )
+        order = np.random.default_rng(target).permutation(len(videos))
+        held_out += [videos[index] for index in order[:hold_out]]
+        left = np.random.default_rng((seed, target)).permutation(order[hold_out:])
+        kept += [videos[index] for index in sorted(left[:per_class])]
+    return replace(
+        data,
+        training=tuple(kept),
+        validation=tuple(held_out) if hold_out else data.validation,
     )

@@ -20,7 +20,8 @@ from hiera_cli.training.data.batches import (
 )
 from hiera_cli.training.data.clips import ClipSource
 from hiera_cli.training.data.mixing import Mixing, mix
-from hiera_cli.training.distributed import Process, sum_over_processes
+from hiera_cli.training.distributed import Process, gather_objects, sum_over_processes
+from hiera_cli.training.objectives.temperature import fit_temperature, with_temperature
 from hiera_cli.training.records import Validation
 
 TOP_K = 5
@@ -37,6 +38,7 @@ class Classification:
         validation: held-out videos, and how their clips are read.
         source: how clips come out of files.
         workers: decoding processes of the validation.
+        calibrate: divide the result's logits by the temperature that fits the held-out videos.
         process: which share of the validation is this process's, and where its model is.
     """
 
@@ -49,6 +51,7 @@ class Classification:
         validation: Sequence[TrainingVideo],
         source: ClipSource,
         workers: int,
+        calibrate: bool = False,
         process: Process,
     ) -> None:
         self._classes = tuple(classes)
@@ -57,6 +60,8 @@ class Classification:
         self._validation = tuple(validation)
         self._source = source
         self._workers = workers
+        self._calibrate = calibrate
+        self._temperature = 1.0
         self._process = process
 
     def loss(self, forward: nn.Module, batch: Batch) -> Tensor:
@@ -72,6 +77,9 @@ class Classification:
         """Of no interest: every token is visible."""
         return 0 * num_clips
 
+    def trivial(self) -> None:
+        """Chance is one in as many as there are classes: nothing to measure."""
+
     @torch.no_grad()
     def validate(self, model: nn.Module) -> Validation | None:
         """Loss and accuracy on the center view of each held-out video; None without any."""
@@ -85,27 +93,44 @@ class Classification:
             workers=self._workers,
         )
         sums = torch.zeros(5, dtype=torch.float64)  # loss, top-1, top-5, videos, failures
+        answers = []
         was_training = model.training
         model.eval()
         for batch in batches:
-            sums += self._measure(model, batch)
+            measured, logits = self._measure(model, batch)
+            sums += measured
+            answers.append((logits, batch.targets[: len(logits)]))
         model.train(was_training)
+        if self._calibrate:
+            self._temperature = _common_temperature(answers)
         sums = sum_over_processes(sums.to(self._process.device))
         loss, top1, top5, num_videos, num_failed = sums.tolist()
         seen = max(num_videos, 1.0)
         return Validation(loss / seen, top1 / seen, top5 / seen, int(num_videos), int(num_failed))
 
-    def _measure(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Sums over one batch, (5,) float64: loss, top-1, top-5, videos, failures."""
+    def _measure(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Sums over one batch, (5,) float64: loss, top-1, top-5, videos, failures; the logits."""
         if not len(batch):
-            return torch.tensor([0, 0, 0, 0, len(batch.failures)], dtype=torch.float64)
+            nothing = torch.zeros(0, len(self._classes))
+            return torch.tensor([0.0, 0.0, 0.0, 0.0, len(batch.failures)]).double(), nothing
         here = batch.to(self._process.device)
         logits = model(normalised(here.pixels, self._preprocessing)).float()
         loss = F.cross_entropy(logits, here.targets, reduction="sum")
         best = logits.topk(min(TOP_K, logits.shape[1]), dim=1).indices
         hits = best == here.targets[:, None]
         counts = [loss, hits[:, 0].sum(), hits.sum(), len(batch), len(batch.failures)]
-        return torch.tensor([float(value) for value in counts], dtype=torch.float64)
+        return torch.tensor([float(value) for value in counts]).double(), logits.cpu()
+
+    def save_result(self, folder: Path, model: nn.Module) -> None:
+        """As `save`, with the temperature of the last validation in the head."""
+        cooled = with_temperature(cast(Hiera, model), self._temperature)
+        save_model(
+            folder,
+            cooled,
+            labels=self._classes,
+            preprocessing=self._preprocessing,
+            extra={"temperature": round(self._temperature, 4)} if self._calibrate else {},
+        )
 
     def save(self, folder: Path, model: nn.Module) -> None:
         """Write config.json, with the class names, and model.safetensors."""
@@ -113,3 +138,12 @@ class Classification:
         save_model(
             folder, network, labels=self._classes, preprocessing=self._preprocessing, extra={}
         )
+
+
+def _common_temperature(answers: list[tuple[Tensor, Tensor]]) -> float:
+    """The temperature of all processes' logits and targets; 1 where there are none."""
+    everywhere = [pair for pairs in gather_objects(answers) for pair in pairs]
+    if not any(len(targets) for _, targets in everywhere):
+        return 1.0
+    logits, targets = (torch.cat(parts) for parts in zip(*everywhere, strict=True))
+    return fit_temperature(logits, targets)

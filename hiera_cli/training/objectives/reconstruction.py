@@ -1,5 +1,6 @@
 """What pretraining minimises: the error of the masked patches; and pictures of it."""
 
+import math
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +17,9 @@ from hiera_cli.files import write_bytes
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.mae import MaskedAutoencoder
 from hiera_cli.training.data.batches import Batch, normalised
-from hiera_cli.training.records import Validation
+from hiera_cli.training.distributed import Process, sum_over_processes
+from hiera_cli.training.objectives.trivial import trivial_losses
+from hiera_cli.training.records import TrivialLosses, Validation
 
 NUM_PREVIEWS = 4
 NUM_PREVIEW_FRAMES = 8
@@ -30,7 +33,9 @@ class Reconstruction:
         config: of the classifier that the encoder is meant for.
         preprocessing: of the pixels.
         mask_ratio: share of mask units that the encoder never sees.
+        tubes: hide the same places in all frames of a clip.
         previews: folder for pictures, one set an epoch; None: no pictures.
+        process: where its model is.
     """
 
     def __init__(
@@ -39,23 +44,28 @@ class Reconstruction:
         preprocessing: Preprocessing,
         *,
         mask_ratio: float,
+        tubes: bool = False,
         previews: Path | None = None,
+        process: Process,
     ) -> None:
         self._config = config
         self._preprocessing = preprocessing
-        units = zip(config.grid_size, config.mask_unit_size, strict=True)
-        self._num_units = int(np.prod([grid // unit for grid, unit in units]))
-        self._num_visible = max(1, int(self._num_units * (1 - mask_ratio)))
+        axes = zip(config.grid_size, config.mask_unit_size, strict=True)
+        units = [grid // unit for grid, unit in axes]
+        self._times = units[0] if tubes and config.is_video else 1
+        self._num_places = math.prod(units) // self._times
+        self._num_visible = max(1, int(self._num_places * (1 - mask_ratio)))
+        self._trivial = torch.zeros(3, device=process.device)  # sums: mean, copy, clips
         self._previews = previews
         self._shown: Batch | None = None
 
     def masks(self, seeds: Tensor) -> Tensor:
         """The visible mask units of each clip, (B, M) bool, from the clips' seeds (B,)."""
-        mask = np.zeros((len(seeds), self._num_units), dtype=bool)
+        mask = np.zeros((len(seeds), self._num_places), dtype=bool)
         for row, seed in zip(mask, seeds.tolist(), strict=True):
-            order = np.random.default_rng(seed).permutation(self._num_units)
+            order = np.random.default_rng(seed).permutation(self._num_places)
             row[order[: self._num_visible]] = True
-        return torch.from_numpy(mask)
+        return torch.from_numpy(np.tile(mask, self._times))
 
     def loss(self, forward: nn.Module, batch: Batch) -> Tensor:
         """Mean squared error of the normalised masked patches, () float32."""
@@ -67,12 +77,23 @@ class Reconstruction:
                 batch.places[:NUM_PREVIEWS],
             )
         pixels = normalised(batch.pixels, self._preprocessing)
-        loss: Tensor = forward(pixels, mask=self.masks(batch.seeds).to(pixels.device))[0]
+        mask = self.masks(batch.seeds).to(pixels.device)
+        loss: Tensor = forward(pixels, mask=mask)[0]
+        model = cast(MaskedAutoencoder, getattr(forward, "module", forward))
+        found = trivial_losses(model, pixels, mask)
+        self._trivial += torch.cat([found, torch.ones_like(found[:1])]) * len(batch)
         return loss
+
+    def trivial(self) -> TrivialLosses | None:
+        """What trivial answers lost since the last call, over all processes."""
+        mean, copy, num_clips = sum_over_processes(self._trivial.clone()).tolist()
+        self._trivial.zero_()
+        return TrivialLosses(mean / num_clips, copy / num_clips) if num_clips else None
 
     def visible_tokens(self, num_clips: int) -> int:
         """First-stage tokens of that many clips that the encoder works on."""
-        return num_clips * self._num_visible * int(np.prod(self._config.mask_unit_size))
+        visible = self._num_visible * self._times
+        return num_clips * visible * math.prod(self._config.mask_unit_size)
 
     def validate(self, model: nn.Module) -> Validation | None:
         """Pretraining has no labels to check against; draws the previews where asked for."""
@@ -115,6 +136,10 @@ class Reconstruction:
         std = torch.tensor(self._preprocessing.std, device=clip.device).view(shape)
         colours = ((chosen * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
         return colours.permute(2, 1, 3, 0).flatten(1, 2).cpu().numpy()
+
+    def save_result(self, folder: Path, model: nn.Module) -> None:
+        """As `save`."""
+        self.save(folder, model)
 
     def save(self, folder: Path, model: nn.Module) -> None:
         """Write config.json, that of the classifier, and model.safetensors, decoder included."""
