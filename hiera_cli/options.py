@@ -96,6 +96,20 @@ def auto_or_number(flag: str, value: str) -> int | None:
     return int(value)
 
 
+def parse_input_size(text: str) -> tuple[int, ...]:
+    """An `--input-size`: `32x224` is (32, 224, 224), `448` is (448, 448).
+
+    Raises:
+        UsageError: neither of these.
+    """
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) > 2 or not all(part.isdecimal() and 0 < int(part) <= 8192 for part in parts):
+        hint = "use FRAMESxPIXELS, as 32x224, or PIXELS for an image model"
+        raise UsageError(f"--input-size is '{text}'", hint=hint)
+    *frames, side = map(int, parts)
+    return (*frames, side, side)
+
+
 def check_views(
     protocol: str | None, *, clips: int | None, crops: int | None, hop: float | None
 ) -> None:
@@ -146,6 +160,8 @@ class EngineOptions(DecodeOptions):
         model: zoo name (`NAME` or `NAME.CHECKPOINT`), model folder or weights file.
         weights: file that replaces the weights of a zoo name.
         labels: file with class names.
+        input_size: `TxS` frames and pixels (`S` for image models) other than the model's own; its
+            position embeddings are interpolated.
         protocol: `fast`, `balanced`, `paper` or `dense`; None for the command's own default.
         clips: number of clips instead of the protocol's.
         crops: 1 or 3 instead of the protocol's.
@@ -165,6 +181,7 @@ class EngineOptions(DecodeOptions):
     model: str = "hiera_base_16x224"
     weights: str | None = None
     labels: str | None = None
+    input_size: str | None = None
     protocol: ProtocolName | None = None
     clips: int | None = None
     crops: int | None = None
@@ -188,6 +205,10 @@ class EngineOptions(DecodeOptions):
         """
         super().__post_init__()
         check_views(self.protocol, clips=self.clips, crops=self.crops, hop=self.hop)
+        if self.input_size is not None:
+            parse_input_size(self.input_size)
+            if self.backend not in ("torch", "compile"):
+                raise UsageError("--input-size needs --backend torch or compile")
         check_device(self.device)
         auto_or_number("--batch-size", self.batch_size)
         auto_or_number("--workers", self.workers)

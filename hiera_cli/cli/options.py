@@ -66,6 +66,9 @@ FLAGS: dict[str, Any] = {
     "model": _flag("-m", "--model", help="Zoo name, model folder or weights file.", panel=_MODEL),
     "weights": _flag("--weights", help="Weights file for a zoo name.", panel=_MODEL),
     "labels": _flag("--labels", help="Class names: one a line, or JSON.", panel=_MODEL),
+    "input_size": _flag(
+        "--input-size", help="FRAMESxPIXELS other than the model's own, as 32x224.", panel=_MODEL
+    ),
     "offline": _flag("--offline", help="Never use the network.", panel=_MODEL),
     "cache_dir": _flag("--cache-dir", help="Where weights are kept.", panel=_MODEL),
     "protocol": _flag("--protocol", help="fast, balanced, paper or dense.", panel=_VIEWS),
