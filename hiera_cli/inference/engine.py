@@ -161,7 +161,7 @@ class _Runner:
             hint = "use a smaller model, --dtype bfloat16 or --device cpu"
             raise HieraError("not enough memory for a single view", hint=hint) from error
         self._max_views = num_views // 2
-        torch.cuda.empty_cache()
+        torch.cuda.empty_cache()  # the pieces that failed are cached in sizes nobody wants now
         logger.warning("out of memory: batch size reduced to %d views", self._max_views)
 
 
@@ -193,7 +193,7 @@ class _Mean:
     def add(self, values: torch.Tensor | None) -> None:
         if values is None:
             return
-        array = values.double().numpy()
+        array = values.double().numpy()  # the mean must not depend on the batch size
         self._sum = array.copy() if self._sum is None else self._sum + array
         self._num += 1
 

@@ -86,9 +86,14 @@ def open_video(
         os.close(descriptor)
     try:
         stream = _choose_stream(container, max_pixels)
+        # Four places hold max_pixels, because sizes become known at four moments: the container's
+        # option while FFmpeg probes streams, the header's claim (_choose_stream), the decoder's own
+        # option for sizes that a frame announces, and each frame that came out (passes.py): a codec
+        # without the check hands out whatever it decoded.
         stream.codec_context.options = {"max_pixels": str(_padded(max_pixels))}
         damage = tuple(text.strip() for _level, context, text in messages if context)
-        # Generated presentation times are scrambled for AVI with B-frames.
+        # AVI stores no presentation times; with B-frames the ones that GENPTS makes up come out
+        # scrambled, so that they must not be asked for: decoding times or counting take over.
         container.flags &= ~_GENERATE_PTS
         yield OpenVideo(path, container, stream, stated_seconds, damage)
     finally:
@@ -127,6 +132,9 @@ def _open_container(
     descriptor: int, max_pixels: int, timeout_seconds: float | None, hardware: str | None
 ) -> tuple[av.container.InputContainer, list[Message]]:
     """The open file and what FFmpeg said of it; in software where the device cannot be had."""
+    # The file is opened by descriptor, never by name: FFmpeg takes "12:30 clip.mp4" or "pipe:0" for
+    # a URL. The whitelists keep playlists from opening other files, and sockets, whatever their
+    # suffix, and a text file from being "decoded" as ANSI art.
     options = {
         "fd": str(descriptor),
         "protocol_whitelist": "fd",
@@ -139,7 +147,7 @@ def _open_container(
             container = av.open(
                 "fd:",
                 options=options,
-                metadata_errors="replace",
+                metadata_errors="replace",  # tags in Latin-1 would end in UnicodeDecodeError
                 timeout=timeout_seconds,
                 hwaccel=accelerator(hardware) if hardware else None,
             )
@@ -164,6 +172,7 @@ def _opening_error(error: Exception, messages: list[Message]) -> MediaError:
 
 
 def _choose_stream(container: av.container.InputContainer, max_pixels: int) -> VideoStream:
+    # not streams.video[0]: the first may be cover art or a thumbnail track
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream):
         raise MediaError("no_video_stream", "it holds no video")

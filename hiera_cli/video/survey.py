@@ -66,13 +66,14 @@ class Survey:
                 self.warnings.append("its colours are tagged in no known way: BT.601 is assumed")
             self._orientation = orientation_of(frame)
             self._pixel_format = frame.format.name
-        elif shape != self._format:
+        elif shape != self._format:  # legal in H.264, VP9 and transport streams
             self.warnings.append(
                 f"at frame {len(self.ticks)} the picture changes to "
                 f"{shape[0]}x{shape[1]} {shape[2]}"
             )
         self._format = shape
         self._last_duration = frame.duration
+        # raw streams have no presentation times at all; MPEG-PS lacks them for the last frames
         tick = frame.pts if frame.pts is not None else frame.dts
         self.ticks.append(NO_TICK if tick is None else tick)
 

@@ -55,6 +55,7 @@ def make_timeline(
     """
     ticks = _filled(ticks)
     times = ticks.astype(np.float64) * float(clock.time_base)
+    # edit lists may give two frames one time, and a broken muxer any time at all
     ascending = bool(np.all(times[1:] > times[:-1]))  # the difference of ticks may overflow
     if NO_TICK in ticks or not ascending or np.abs(times).max() > _MAX_SECONDS:
         return _counted(ticks, clock)
@@ -115,7 +116,7 @@ def _timed(times: Seconds, clock: Clock, last_seconds: float) -> Timeline:
     end = float(times[-1]) + (last_seconds or 1 / mean_fps)
     fps = num_frames / (end - float(times[0]))
     if average and _agree(average, fps):
-        fps = average
+        fps = average  # 30000/1001 rather than 29.97003: indices follow from it
     return Timeline(fps, times, end, constant=False)
 
 
