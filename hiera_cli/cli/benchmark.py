@@ -30,7 +30,7 @@ FLAGS: dict[str, Any] = {
     "against": typer.Option(
         "--against",
         metavar="NAME",
-        help="Time this one: an opponent, a zoo model, compile, onnx or openvino; repeatable.",
+        help="Time this one: an baseline, a zoo model, compile, onnx or openvino; repeatable.",
     ),
     "training": typer.Option("--training", help="Time training steps, dense and masked, too."),
     "plot": typer.Option("--plot", help="Draw speed against published accuracy."),
@@ -65,7 +65,7 @@ def benchmark(
         batch_sizes=_sizes(batch_sizes),
         rounds=rounds,
         against=tuple(against or ()),
-        everybody=compare or (plot is not None and not against),
+        all_installed=compare or (plot is not None and not against),
         training=training,
     )
     layout = Layout(("section", "name", "seconds", "views_per_second"), _rows, _show)

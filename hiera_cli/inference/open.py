@@ -139,7 +139,7 @@ def automatic_workers(preprocessing: Preprocessing, *, on_gpu: bool, cores: int)
 
     A GPU waits for decoding, so that all cores but the model's own work for it. On the CPU model
     and decoding share the cores: a large model needs little decoded (a view of Hiera-B keeps a
-    core busy for 4 s, decoding it for 0.04 s), a small one needs everybody.
+    core busy for 4 s, decoding it for 0.04 s), a small one needs all cores.
     """
     if on_gpu:
         return max(1, min(MAX_WORKERS, cores - 1))
