@@ -29,6 +29,7 @@ Symmetry = Literal["mirror", "upside-down", "reversal", "transposition"]
 MAX_PIXELS = 8192 * 4320  # a picture in 8K, the largest that cameras write
 TIMEOUT_SECONDS = 600.0
 MIN_HOP_SECONDS = 0.01
+MIN_FPS, MAX_FPS = 0.001, 100_000.0
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:[0-9]{1,3})?")
 
@@ -135,11 +136,13 @@ class DecodeOptions:
         max_pixels: largest frame that is decoded.
         timeout: seconds that decoding one video may take; 0 for no limit.
         isolate: decode in child processes; None decides by the number of videos.
+        assume_fps: the frame rate of all videos, whatever they state; None: what they state.
     """
 
     max_pixels: int = MAX_PIXELS
     timeout: float = TIMEOUT_SECONDS
     isolate: bool | None = None
+    assume_fps: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that cannot mean anything.
@@ -150,6 +153,10 @@ class DecodeOptions:
         check_choices(self)
         check_at_least(1, max_pixels=self.max_pixels)
         check_at_least(0, timeout=self.timeout)
+        if self.assume_fps is not None and not MIN_FPS <= self.assume_fps <= MAX_FPS:
+            raise UsageError(
+                f"--assume-fps must be between {MIN_FPS} and {MAX_FPS:g}, not {self.assume_fps}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,9 +60,11 @@ def evaluate(
     from hiera_cli.tasks.evaluation.evaluate import open_evaluation
     from hiera_cli.video.decode import Limits
 
-    data = read_dataset(dataset, annotations=evaluation.annotations, split=evaluation.split)
+    with console.waiting("reading the data set", quiet=talk.quiet):
+        data = read_dataset(dataset, annotations=evaluation.annotations, split=evaluation.split)
     _introduce(data, quiet=talk.quiet)
-    ready = open_evaluation(dataset, evaluation, engine, data=data)
+    with console.waiting(f"opening {engine.model}", quiet=talk.quiet):
+        ready = open_evaluation(dataset, evaluation, engine, data=data)
     _follow(ready, quiet=talk.quiet)
     account, summary = ready.result()
     command = printable(shlex.join(["hiera", *sys.argv[1:]]))

@@ -90,6 +90,9 @@ FLAGS: dict[str, Any] = {
         show_default="on for more than one file",
         panel=_MACHINE,
     ),
+    "assume_fps": _flag(
+        "--assume-fps", help="Frame rate, where files state it wrong.", panel=_VIEWS
+    ),
     "hwaccel": _flag("--hwaccel", help="Decode on hardware: none, auto, cuda, …", panel=_MACHINE),
     "out": _flag("-o", "--out", help="Write here instead of stdout.", panel=_OUTPUT),
     "format": _flag("-f", "--format", help="table, json, jsonl or csv.", panel=_OUTPUT),

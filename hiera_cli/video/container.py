@@ -48,6 +48,7 @@ class OpenVideo:
         stream: the video stream; it has a decoder.
         stated_seconds: how long the video lasts according to a header that FFmpeg corrects.
         damage: what FFmpeg complained about while it opened the file.
+        assumed_fps: the frame rate, whatever the file states; None: what it states.
     """
 
     path: str
@@ -55,6 +56,7 @@ class OpenVideo:
     stream: VideoStream
     stated_seconds: float | None
     damage: tuple[str, ...]
+    assumed_fps: float | None = None
 
     @property
     def time_base(self) -> Fraction:
@@ -64,7 +66,12 @@ class OpenVideo:
 
 @contextmanager
 def open_video(
-    path: str, *, max_pixels: int, timeout_seconds: float | None, hardware: str | None = None
+    path: str,
+    *,
+    max_pixels: int,
+    timeout_seconds: float | None,
+    hardware: str | None = None,
+    assumed_fps: float | None = None,
 ) -> Iterator[OpenVideo]:
     """Open a regular file and choose its video stream.
 
@@ -74,6 +81,7 @@ def open_video(
             whose streams FFmpeg finds by decoding without options, after one was allocated).
         timeout_seconds: for opening, and for each read.
         hardware: FFmpeg's device type to decode with, as far as it works.
+        assumed_fps: the frame rate, whatever the file states; None: what it states.
 
     Raises:
         MediaError: the file cannot be opened or holds no video.
@@ -95,7 +103,7 @@ def open_video(
         # AVI stores no presentation times; with B-frames the ones that GENPTS makes up come out
         # scrambled, so that they must not be asked for: decoding times or counting take over.
         container.flags &= ~_GENERATE_PTS
-        yield OpenVideo(path, container, stream, stated_seconds, damage)
+        yield OpenVideo(path, container, stream, stated_seconds, damage, assumed_fps)
     finally:
         container.close()
 

@@ -14,7 +14,7 @@ from hiera_cli.video.info import VideoInfo
 from hiera_cli.video.packets import PacketScan
 from hiera_cli.video.picture import Orientation, displayed_size, has_known_colours, orientation_of
 from hiera_cli.video.sampling import Timeline
-from hiera_cli.video.timeline import NO_TICK, Clock, make_timeline
+from hiera_cli.video.timeline import NO_TICK, Clock, doubts, make_timeline
 
 _MAX_TOLD = 3
 
@@ -25,7 +25,8 @@ def clock_of(video: OpenVideo) -> Clock:
     rates = (stream.codec_context.framerate, stream.guessed_rate, stream.average_rate)
     nominal = next((float(rate) for rate in rates if rate), None)
     average = stream.average_rate or stream.guessed_rate
-    return Clock(video.time_base, float(average) if average else None, nominal)
+    stated = float(average) if average else None
+    return Clock(video.time_base, stated, nominal, video.assumed_fps)
 
 
 def predicted_timeline(video: OpenVideo, scan: PacketScan) -> Timeline:
@@ -106,7 +107,8 @@ class Survey:
             warnings=(
                 *_told(damage, "damaged: "),
                 *_told(self.warnings),
-                *_false_duration(video, duration),
+                *(_false_duration(video, duration) if video.assumed_fps is None else ()),
+                *(doubts(timeline) if video.assumed_fps is None else ()),
             ),
             timeline=timeline,
         )
