@@ -20,6 +20,7 @@ FLOORS = (
     ("synth",),
     ("exports",),
     ("inference",),
+    ("heads",),
     ("tasks", "training"),
     ("distributed",),
     ("report",),

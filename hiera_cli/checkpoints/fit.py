@@ -44,7 +44,9 @@ def infer_config(model: ZooModel, shapes: Shapes) -> HieraConfig:
 
 def with_classes(config: HieraConfig, shapes: Shapes) -> HieraConfig:
     """The configuration with as many classes as the head has rows."""
-    head = shapes.get("head.projection.weight")
+    votes, head = shapes.get("head.votes"), shapes.get("head.projection.weight")
+    if votes and config.bank_size:
+        return replace(config, num_classes=votes[-1])
     return replace(config, num_classes=head[0]) if head else config
 
 

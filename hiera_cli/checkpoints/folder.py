@@ -30,6 +30,7 @@ class FolderConfig:
     Attributes:
         states_classes: whether the number of classes stands there (else the weights decide).
         labels, preprocessing, name: None where the file does not say.
+        multi_label: whether each class is scored by itself, with a sigmoid.
     """
 
     config: HieraConfig
@@ -37,6 +38,7 @@ class FolderConfig:
     labels: tuple[str, ...] | None
     preprocessing: Preprocessing | None
     name: str | None
+    multi_label: bool = False
 
 
 def read_folder_config(path: Path) -> FolderConfig:
@@ -53,6 +55,7 @@ def read_folder_config(path: Path) -> FolderConfig:
             labels=_read_labels(values),
             preprocessing=_read_preprocessing(values),
             name=_read_name(values),
+            multi_label=_read_multi_label(values),
         )
     except (WeightsError, ValueError) as error:
         raise WeightsError(f"{path}: {error}", hint=getattr(error, "hint", "")) from error
@@ -127,6 +130,13 @@ def _read_labels(values: Mapping[str, Any]) -> tuple[str, ...] | None:
 def _read_preprocessing(values: Mapping[str, Any]) -> Preprocessing | None:
     found = values.get("preprocessing")
     return None if found is None else Preprocessing.from_dict(found)
+
+
+def _read_multi_label(values: Mapping[str, Any]) -> bool:
+    found = values.get("multi_label", False)
+    if found not in (True, False):
+        raise ValueError("multi_label is neither true nor false")
+    return bool(found)
 
 
 def _read_name(values: Mapping[str, Any]) -> str | None:

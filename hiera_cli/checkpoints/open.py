@@ -36,6 +36,7 @@ class LoadedModel:
         weights_path: the file that was read; None for random weights.
         checkpoint: official checkpoint, or the file's name where the weights are somebody's own.
         has_head: whether there is a trained head; without one `model.forward` gives zeros.
+        multi_label: whether scores are a sigmoid of each logit, not a softmax over them.
     """
 
     model: Hiera
@@ -45,6 +46,7 @@ class LoadedModel:
     weights_path: Path | None
     checkpoint: str
     has_head: bool = True
+    multi_label: bool = False
 
     @cached_property
     def weights_sha256(self) -> str:
@@ -169,6 +171,7 @@ def _loaded(network: Hiera, source: Source, labels: tuple[str, ...] | None) -> L
         weights_path=source.file.path,
         checkpoint=source.checkpoint,
         has_head=labels is not None,
+        multi_label=source.multi_label,
     )
 
 

@@ -34,6 +34,7 @@ class Source:
         file: the opened weights.
         labels: one name per class of `config`.
         has_head: whether the weights hold a trained head.
+        multi_label: whether each class is scored by itself.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Source:
     preprocessing: Preprocessing
     labels: tuple[str, ...]
     has_head: bool
+    multi_label: bool = False
 
 
 def official_source(
@@ -141,4 +143,5 @@ def _configured_source(path: Path, config_path: Path, *, name: str) -> Source:
         preprocessing=described.preprocessing or Preprocessing.for_config(config),
         labels=labels,
         has_head=file.has_head,
+        multi_label=described.multi_label,
     )

@@ -37,6 +37,7 @@ COMMANDS = (
     ("verify", "verify:verify", "Compute a sample of a table again and compare."),
     ("eval", "eval:evaluate", "Measure accuracy on a labelled data set."),
     ("pretrain", "pretrain:pretrain", "Pretrain a masked autoencoder on unlabelled videos."),
+    ("fit", "fit:fit", "Fit a classifier to your clips in seconds, on features that stay."),
     ("finetune", "finetune:finetune", "Teach a model the classes of a data set."),
     ("benchmark", "benchmark:benchmark", "Show where the time goes."),
     ("export", "export:export", "Write a model for ONNX Runtime, OpenVINO or torch.export."),

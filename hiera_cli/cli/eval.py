@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hiera_cli.tasks.evaluation.evaluate import Evaluation
     from hiera_cli.tasks.evaluation.summary import Summary
 
+FEW_CLASSES = 5
 ReportFormat = Literal["table", "json"]
 FLAGS = {
     "annotations": typer.Option("--annotations", help="Kinetics CSV or list with the labels."),
@@ -121,8 +122,10 @@ def _show(summary: "Summary", folder: Path, *, as_json: bool) -> None:
     low, high = summary.top1_interval_95
     lines = [
         ("top-1", f"{_percent(summary.top1)} (95 %: {_percent(low)} to {_percent(high)})"),
+        ("to beat", f"{_percent(summary.majority)} (always the largest class)"),
         ("top-5", _percent(summary.top5)),
-        ("mean class", _percent(summary.mean_class_accuracy)),
+        ("balanced", f"{_percent(summary.mean_class_accuracy)} (mean over the classes)"),
+        ("macro-F1", _percent(summary.macro_f1)),
         (
             "calibration",
             f"{_percent(summary.calibration_error)} expected error",
@@ -131,6 +134,8 @@ def _show(summary: "Summary", folder: Path, *, as_json: bool) -> None:
         ("missing", str(summary.num_missing)),
         ("failed", str(summary.num_failed)),
     ]
+    if summary.num_classes <= FEW_CLASSES:
+        del lines[2]  # of five classes one is always among the first five
     if summary.num_unknown_label:
         lines.append(("unknown label", str(summary.num_unknown_label)))
     if summary.published_top1 is not None and summary.gap is not None:

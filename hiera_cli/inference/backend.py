@@ -56,7 +56,7 @@ class ModelOutput:
     """What a batch gives, on the CPU in float32; from a GPU it may still be on its way.
 
     Attributes:
-        scores: (B, K) softmax of the logits, or None.
+        scores: (B, K) softmax of the logits (of a multi-label model sigmoid), or None.
         features: (B, D), or (B, T, H, W, D) unpooled ((B, H, W, D) for images), or None.
         arrival: when both can be read; None: now.
     """
@@ -111,6 +111,7 @@ class TorchBackend:
         if device.type == "cuda":
             self._copies = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._threads = threads
+        self._multi_label = loaded.multi_label
         kind = "compile" if compiled else "torch"
         self.name = f"{kind} on {device}, {dtype_name(dtype)}"
 
@@ -127,7 +128,7 @@ class TorchBackend:
         scores = features = None
         if wanted.scores or pooled_final:
             logits, features = self._forward(pixels)
-            scores = logits.float().softmax(-1) if wanted.scores else None
+            scores = to_scores(logits.float(), self._multi_label) if wanted.scores else None
         if wanted.layer is None:
             return scores, None
         if not pooled_final:
@@ -161,8 +162,9 @@ class TorchBackend:
 class ExportedBackend:
     """A model in another runtime, on the CPU; it gives logits and pooled final features."""
 
-    def __init__(self, forward: Forward, *, name: str) -> None:
+    def __init__(self, forward: Forward, *, name: str, multi_label: bool = False) -> None:
         self._forward = forward
+        self._multi_label = multi_label
         self.name = f"{name} on cpu"
 
     def run(self, pixels: torch.Tensor, wanted: Wanted) -> ModelOutput:
@@ -175,8 +177,13 @@ class ExportedBackend:
             asked = f"--layer {wanted.layer} --pool {wanted.pool}"
             raise UsageError(f"{self.name}: exports do not have {asked}", hint="--backend torch")
         logits, features = (torch.from_numpy(x) for x in self._forward(pixels.float().numpy()))
-        scores = logits.softmax(-1) if wanted.scores else None
+        scores = to_scores(logits, self._multi_label) if wanted.scores else None
         return ModelOutput(scores, features if wanted.layer == "final" else None)
+
+
+def to_scores(logits: torch.Tensor, multi_label: bool) -> torch.Tensor:
+    """Logits (B, K) to probabilities (B, K): over the classes, or of each class by itself."""
+    return logits.sigmoid() if multi_label else logits.softmax(-1)
 
 
 def make_backend(
@@ -234,7 +241,8 @@ def _exported_backend(loaded: LoadedModel, name: str, cache_dir: str | None) -> 
             f"{loaded.name} has not been exported for --backend {name}",
             hint=f"hiera export {loaded.name} {flags}",
         )
-    return ExportedBackend(open_export(folder, variant), name=name)
+    forward = open_export(folder, variant)
+    return ExportedBackend(forward, name=name, multi_label=loaded.multi_label)
 
 
 def _fastest_backend(loaded: LoadedModel, *, device: str, dtype: str, cache_dir: str | None) -> str:

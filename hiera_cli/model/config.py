@@ -72,6 +72,7 @@ class HieraConfig:
         head_init_scale: factor on the head's initial weights.
         sep_pos_embed: separate spatial and temporal position embeddings.
         norm_eps: epsilon of every LayerNorm.
+        bank_size, num_neighbours: kept features, of which the nearest vote; 0: a linear head.
     """
 
     input_size: tuple[int, ...] = (224, 224)
@@ -95,6 +96,8 @@ class HieraConfig:
     head_init_scale: float = 0.001
     sep_pos_embed: bool = False
     norm_eps: float = 1e-6
+    bank_size: int = 0
+    num_neighbours: int = 0
 
     def __post_init__(self) -> None:
         """Check every field; nothing is allocated before.
@@ -108,6 +111,8 @@ class HieraConfig:
             _check_number(name, getattr(self, name), least, most)
         _check_flag("sep_pos_embed", self.sep_pos_embed)
         self._check_axes()
+        if not min(1, self.bank_size) <= self.num_neighbours <= self.bank_size:
+            raise _refusal("num_neighbours", self.num_neighbours, "does not fit bank_size")
         self._check_stages()
         self._check_sizes()
         self._check_parameters()
@@ -170,7 +175,8 @@ class HieraConfig:
         time = math.prod(self.grid_size[:-2])
         positions = space + time if self.sep_pos_embed else space * time
         dim = blocks[-1].dim_out
-        head = 2 * dim + (dim + 1) * self.num_classes
+        rows = self.bank_size or self.num_classes
+        head = 2 * dim + (dim + 1) * rows + self.bank_size * self.num_classes
         return patch + positions * self.embed_dim + sum(b.num_parameters for b in blocks) + head
 
     def blocks(self) -> tuple[BlockPlan, ...]:
@@ -215,7 +221,9 @@ class HieraConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The constructor arguments as JSON types, tuples as lists."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        ours = ("bank_size", "num_neighbours")  # unknown to the official constructor
+        values = {k: v for k, v in asdict(self).items() if v or k not in ours}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "HieraConfig":
@@ -238,6 +246,8 @@ _INTEGERS = {
     "embed_dim": (1, 16384),
     "num_heads": (1, 1024),
     "num_classes": (1, 1_000_000),
+    "bank_size": (0, 10_000_000),
+    "num_neighbours": (0, 10_000),
     "q_pool": (0, NUM_STAGES - 1),
 }
 _NUMBERS = {

@@ -16,6 +16,7 @@ from hiera_cli.model.block import Block
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.tokens import TokenGrid, reroll, unroll
 
+SMALLEST_SHARE = 0.01  # of the vote, over all classes: a class that nobody votes for is possible
 PIECE_ELEMENTS = 2**18  # tokens times width that a core keeps in its cache while at it
 
 
@@ -177,6 +178,31 @@ class Head(nn.Module):
         return logits
 
 
+class NeighbourHead(nn.Module):
+    """Votes of the nearest of the features that it keeps, each by how near it is.
+
+    Attributes:
+        projection: features to closeness, less what is the same for all: x.z / t - z.z / 2t, half
+            the negative squared distance over the temperature t.
+        votes: (bank, K), the classes of each feature that is kept.
+    """
+
+    def __init__(self, dim: int, config: HieraConfig) -> None:
+        super().__init__()
+        self.num_neighbours = config.num_neighbours
+        self.projection = nn.Linear(dim, config.bank_size)
+        votes = torch.zeros(config.bank_size, config.num_classes)
+        self.votes = nn.Parameter(votes, requires_grad=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, D) to logits (B, K), float: logarithms of the shares of the vote."""
+        closeness = self.projection(features)
+        last = closeness.topk(self.num_neighbours, dim=-1).values[..., -1:]
+        near = closeness.masked_fill(closeness < last, -torch.inf).softmax(-1)
+        shares: Tensor = near @ self.votes
+        return ((1 - SMALLEST_SHARE) * shares + SMALLEST_SHARE / shares.shape[-1]).log()
+
+
 class Hiera(Encoder):
     """The classifier: encoder, mean over the tokens, LayerNorm, linear head.
 
@@ -192,7 +218,7 @@ class Hiera(Encoder):
         self.labels: tuple[str, ...] | None = None
         dim = config.blocks()[-1].dim_out
         self.norm = nn.LayerNorm(dim, eps=config.norm_eps)
-        self.head = Head(dim, config)
+        self.head = NeighbourHead(dim, config) if config.bank_size else Head(dim, config)
         self._initialise()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -153,6 +153,8 @@ def build_classifier(
     config = replace(
         initial.config,
         num_classes=len(data.classes),
+        bank_size=0,
+        num_neighbours=0,
         drop_path_rate=0.0 if options.freeze_backbone else recipe.drop_path,
         head_dropout=recipe.head_dropout,
     )

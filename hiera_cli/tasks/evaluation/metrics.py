@@ -80,7 +80,9 @@ class Metrics:
     Attributes:
         num_evaluated: videos with a prediction.
         num_top1, num_top5: of these, how many were right.
-        mean_class_accuracy: mean over the data set's classes of their top-1.
+        mean_class_accuracy: mean over the data set's classes of their top-1: balanced accuracy.
+        macro_f1: mean of F1 over the classes that occur or are predicted, as scikit-learn has it.
+        majority: share of the largest class: what "always the largest class" gets right.
         top1_interval: 95 % Wilson score interval of the top-1 share.
         classes: every class that has an evaluated video, by index.
         confusions: (target, predicted) of the wrong ones with their number, most frequent first.
@@ -92,6 +94,8 @@ class Metrics:
     num_top1: int
     num_top5: int
     mean_class_accuracy: float
+    macro_f1: float
+    majority: float
     top1_interval: tuple[float, float]
     classes: tuple[ClassAccuracy, ...]
     confusions: tuple[tuple[tuple[int, int], int], ...]
@@ -134,6 +138,8 @@ def measure(outcomes: Sequence[Outcome]) -> Metrics:
         num_top1=num_top1,
         num_top5=sum(outcome.target_rank <= TOP_K for outcome in outcomes),
         mean_class_accuracy=_share(sum(c.top1 for c in classes), len(classes)),
+        macro_f1=_macro_f1(outcomes, classes),
+        majority=_share(max((c.num_videos for c in classes), default=0), len(outcomes)),
         top1_interval=wilson_interval(num_top1, len(outcomes)),
         classes=classes,
         confusions=_confusions(outcomes),
@@ -163,6 +169,13 @@ def _measure_classes(outcomes: Sequence[Outcome]) -> tuple[ClassAccuracy, ...]:
         ClassAccuracy(index, videos[index], top1[index], top5[index], predicted[index])
         for index in sorted(videos)
     )
+
+
+def _macro_f1(outcomes: Sequence[Outcome], classes: Sequence[ClassAccuracy]) -> float:
+    """F1 of a class that is predicted and does not occur is 0."""
+    concerned = {o.target for o in outcomes} | {o.predicted for o in outcomes}
+    total = sum(2 * c.num_top1 / (c.num_videos + c.num_predicted) for c in classes)
+    return _share(total, len(concerned))
 
 
 def _confusions(outcomes: Sequence[Outcome]) -> tuple[tuple[tuple[int, int], int], ...]:

@@ -121,6 +121,9 @@ class Summary:
         num_damaged: of the evaluated ones, those with something wrong.
         num_duplicates: repeated rows of the data set, left out.
         top1_of_expected: top-1 if every video without a prediction counts as wrong.
+        mean_class_accuracy: mean over the classes of their top-1, also called balanced accuracy.
+        macro_f1: mean over the classes of F1.
+        majority: what "always the largest class" would get right.
         top1_interval_95: Wilson score interval of top1.
         published_top1, gap: the zoo's figure for these weights on this data set, and how far
             top1 is above it; None where there is none.
@@ -129,6 +132,8 @@ class Summary:
     top1: float | None
     top5: float | None
     mean_class_accuracy: float | None
+    macro_f1: float | None
+    majority: float | None
     top1_interval_95: tuple[float | None, float | None]
     top1_of_expected: float | None
     top5_of_expected: float | None
@@ -175,6 +180,8 @@ def summarise(account: Account, *, dataset: str) -> Summary:
         top1=_number(metrics.top1),
         top5=_number(metrics.top5),
         mean_class_accuracy=_number(metrics.mean_class_accuracy),
+        macro_f1=_number(metrics.macro_f1),
+        majority=_number(metrics.majority),
         top1_interval_95=(_number(metrics.top1_interval[0]), _number(metrics.top1_interval[1])),
         top1_of_expected=metrics.num_top1 / num_expected,
         top5_of_expected=metrics.num_top5 / num_expected,

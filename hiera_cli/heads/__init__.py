@@ -1,0 +1,1 @@
+"""Heads fitted to features that stay as they are, and which of them is best."""
