@@ -31,6 +31,7 @@ TRAINING = {"pretrain", "finetune"}
 # Name, home (module:function) and summary of every command.
 COMMANDS = (
     ("classify", "classify:classify", "Say what happens in videos."),
+    ("timeline", "timeline:timeline", "Say what happens when in videos."),
     ("probe", "probe:probe", "Show what is in video files and which frames would be taken."),
     ("extract-features", "extract_features:extract_features", "Write a feature vector a clip."),
     ("merge", "merge:merge", "Join tables that were made with the same settings."),

@@ -29,7 +29,7 @@ from hiera_cli.video.hardware import accelerator
 # Containers and elementary streams that hold their own data. Left out on purpose: everything
 # that refers to other files (hls, dash, concat, sdp, image2, vobsub, imf), scripts (avisynth,
 # lavfi), and text that FFmpeg would render (tty). Audio is in, so that it is named as such.
-_FORMATS = (
+FORMATS = (
     "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,asf_o,ogg,rm,mxf,mxf_opatom,gxf,dv,nut,"
     "wtv,ivf,obu,av1,h261,h263,h264,hevc,vvc,vc1,m4v,cavsvideo,mjpeg,yuv4mpegpipe,gif,apng,"
     "jpeg_pipe,png_pipe,bmp_pipe,webp_pipe,tiff_pipe,mp3,aac,ac3,eac3,flac,wav,w64,aiff,amr,caf"
@@ -159,7 +159,7 @@ def _open_container(
     options = {
         "fd": str(descriptor),
         "protocol_whitelist": "fd",
-        "format_whitelist": _FORMATS,
+        "format_whitelist": FORMATS,
         "max_pixels": str(_padded(max_pixels)),
     }
     os.lseek(descriptor, 0, os.SEEK_SET)
