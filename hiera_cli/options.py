@@ -288,6 +288,8 @@ class EvaluationOptions:
     Attributes:
         annotations: Kinetics CSV or list with the labels, where it is not found by itself.
         split: `train`, `val` or `test`; None for `val` where there are several.
+        class_names: a file with the names of a list's numbered classes; None: searched for.
+        labels_from: the number of a list's first class.
         out: folder for the results; None for `eval-MODEL-DATASET`.
         limit: a random sample of so many videos: a quick look, not a result.
         seed: of that sample.
@@ -297,6 +299,8 @@ class EvaluationOptions:
 
     annotations: str | None = None
     split: str | None = None
+    class_names: str | None = None
+    labels_from: int = 0
     out: Path | None = None
     limit: int | None = None
     seed: int = 0

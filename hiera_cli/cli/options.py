@@ -61,6 +61,7 @@ def _flag(*names: str, help: str, panel: str, **rest: Any) -> Any:  # noqa: A002
 
 
 _MODEL, _VIEWS, _MACHINE, _OUTPUT = "Model", "Views", "Machine", "Output"
+_DATA = "Data set"
 
 FLAGS: dict[str, Any] = {
     "model": _flag("-m", "--model", help="Zoo name, model folder or weights file.", panel=_MODEL),
@@ -94,6 +95,8 @@ FLAGS: dict[str, Any] = {
         "--assume-fps", help="Frame rate, where files state it wrong.", panel=_VIEWS
     ),
     "hwaccel": _flag("--hwaccel", help="Decode on hardware: none, auto, cuda, …", panel=_MACHINE),
+    "class_names": _flag("--class-names", help="Names of a list's numbered classes.", panel=_DATA),
+    "labels_from": _flag("--labels-from", help="Number of a list's first class.", panel=_DATA),
     "out": _flag("-o", "--out", help="Write here instead of stdout.", panel=_OUTPUT),
     "format": _flag("-f", "--format", help="table, json, jsonl or csv.", panel=_OUTPUT),
     "quiet": _flag("-q", "--quiet", help="Nothing on stderr but errors.", panel=_OUTPUT),

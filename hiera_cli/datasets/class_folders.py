@@ -10,16 +10,9 @@ from hiera_cli.datasets.groups import group_by
 from hiera_cli.datasets.lists.rows import clean_label
 from hiera_cli.datasets.locate import without_empty_twins
 from hiera_cli.datasets.sample import Dataset, Sample, make_dataset, no_video, shorten
-from hiera_cli.datasets.splits import choose_split_folder, own_name, split_called, subfolders_of
+from hiera_cli.datasets.splits import choose_split_folder, own_name, split_called, subfolder_names
 from hiera_cli.errors import NoInputError
-from hiera_cli.inputs import (
-    IMAGE_SUFFIXES,
-    VIDEO_SUFFIXES,
-    InputPath,
-    expand_inputs,
-    is_debris,
-    printable,
-)
+from hiera_cli.inputs import IMAGE_SUFFIXES, VIDEO_SUFFIXES, InputPath, expand_inputs, printable
 
 
 def read_class_folders(root: str, *, split: str | None, group: str | None) -> Dataset:
@@ -64,5 +57,5 @@ def _foldered(file: InputPath, below: str) -> Sample:
 def _empty_folders(folder: str, inside: list[InputPath]) -> tuple[list[str], int]:
     """Class folders without a video, and how many class folders there are."""
     used = {file.name.split(os.sep, 1)[0] for file in inside}
-    there = {name for name in subfolders_of(folder) if not is_debris(name)}
+    there = set(subfolder_names(folder))
     return sorted(there - used), len(there | used)

@@ -26,7 +26,7 @@ from hiera_cli.datasets.splits import (
     own_name,
     split_aliases,
     split_called,
-    split_folder,
+    split_names,
     words_of,
 )
 from hiera_cli.errors import UsageError
@@ -62,13 +62,13 @@ def read_dataset(
 
     Raises:
         UsageError: nothing there, an annotation file that makes no sense, an unclear choice.
-        NoInputError: a folder without any video or image.
+        NoInputError: no video or image.
     """
     check_labels_from(labels_from)
     options = LabelOptions(class_names, group, labels_from)
     if annotations is None and split_archive(root):
         return read_class_folders(root, split=split, group=group)
-    if os.path.isfile(root) and annotations is None:
+    if annotations is None and os.path.isfile(root):
         return _annotated(_folder_of(root), root, split, options)
     if not os.path.isdir(root):
         raise UsageError(
@@ -89,7 +89,7 @@ def splits_of(root: str, *, annotations: str | None = None) -> tuple[str, ...]:
     Raises:
         UsageError: an annotation file that makes no sense.
     """
-    if annotations is None and os.path.isdir(root):
+    if annotations is None and (os.path.isdir(root) or split_archive(root)):
         found = _splits_below(root)
     else:
         found = _splits_within(annotations or root)
@@ -106,7 +106,7 @@ def _splits_below(root: str) -> set[str]:
         lists = {split_called(_stem(path)) for path in texts} - {None}
         if within or lists:
             return within or {name for name in lists if name}
-    return {name for name in SPLITS if split_folder(root, name)}
+    return split_names(root)
 
 
 def _splits_within(annotations: str) -> set[str]:

@@ -5,7 +5,7 @@ decomposed, no suffix. Such a name means the file that exists; what was taken is
 """
 
 # os.path keeps every byte of a name, and says no where Path raises:
-# ruff: noqa: PTH110, PTH112, PTH113, PTH118, PTH119, PTH120, PTH122, PTH202, PTH208
+# ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH118, PTH119, PTH120, PTH122, PTH202, PTH208
 
 import difflib
 import os
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from hiera_cli.inputs import IMAGE_SUFFIXES, VIDEO_SUFFIXES, InputPath, printable
+from hiera_cli.inputs import IMAGE_SUFFIXES, VIDEO_SUFFIXES, InputPath, existing_spelling, printable
 
 MAX_NAMES, MAX_FOLDERS = 20_000, 2_000
 _COMMON_SUFFIXES = (".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v", ".mpg", ".jpg", ".png")
@@ -37,16 +37,20 @@ class Locator:
 
     def find(self, path: str) -> str | None:
         """The file that a listed path means; None where there is none."""
-        for spelled, what in spellings(path):
-            found = os.path.normpath(os.path.join(self.base, spelled))
-            if os.path.exists(found):
-                better = whole_twin(found)
-                if what:
-                    self.respelled[what] += 1
-                if better:
-                    self.respelled["another suffix, because the file that is listed is empty"] += 1
-                return better or found
-        return None
+        if "\0" in path:
+            return None
+        wanted = os.path.join(self.base, path)
+        found: str | None = existing_spelling(wanted)
+        if found and not os.path.exists(found):
+            found = _with_suffix(found)
+        if found is None:
+            return None
+        if found != wanted:
+            self.respelled[_difference(wanted, found)] += 1
+        whole = whole_twin(found)
+        if whole:
+            self.respelled["another suffix, because the file that is listed is empty"] += 1
+        return os.path.normpath(whole or found)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -57,21 +61,24 @@ class Locator:
         )
 
 
-def spellings(path: str) -> Iterator[tuple[str, str]]:
-    """A path as written, and as other systems would write it, each with what differs."""
-    if "\0" in path:
-        return
+def _with_suffix(path: str) -> str | None:
+    """The file that a path without suffix means."""
+    if os.path.splitext(path)[1].lower() in _MEDIA_SUFFIXES:
+        return None
     slashed = path.replace("\\", "/")
-    yield path, ""
-    if slashed != path:
-        yield slashed, "/ instead of \\"
-    for form in ("NFC", "NFD"):
-        other = unicodedata.normalize(form, slashed)
-        if other != slashed:
-            yield other, f"accents in Unicode's form {form}"
-    if os.path.splitext(slashed)[1].lower() not in _MEDIA_SUFFIXES:
-        for suffix in _COMMON_SUFFIXES:
-            yield slashed + suffix, f"the suffix {suffix}"
+    return next((p for s in _COMMON_SUFFIXES if os.path.exists(p := slashed + s)), None)
+
+
+def _difference(wanted: str, found: str) -> str:
+    """In what an existing path differs from the one that was listed."""
+    slashed = wanted.replace("\\", "/")
+    if found == slashed:
+        return "/ instead of \\"
+    if found.startswith(slashed):
+        return f"the suffix {found.removeprefix(slashed)}"
+    if unicodedata.normalize("NFC", found) == unicodedata.normalize("NFC", slashed):
+        return "accents composed in another way"
+    return "other blanks or quotes at its ends"
 
 
 def whole_twin(path: str) -> str | None:
@@ -116,7 +123,7 @@ def nearest(path: str, base: str) -> str | None:
         path: that was looked for.
         base: the folder that relative paths start at, searched for a file of the same name.
     """
-    wanted = os.path.normpath(os.path.join(base, path.replace("\\", "/")))
+    wanted = os.path.abspath(os.path.join(base, path.replace("\\", "/")))
     name, folder = os.path.basename(wanted), os.path.dirname(wanted)
     if os.path.isdir(folder):
         close = difflib.get_close_matches(name, sorted(os.listdir(folder))[:MAX_NAMES], n=1)

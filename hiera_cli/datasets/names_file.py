@@ -13,10 +13,10 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from hiera_cli.datasets.class_names import is_class_number
-from hiera_cli.datasets.lists.read import is_list_table
-from hiera_cli.datasets.lists.rows import clean_label
+from hiera_cli.datasets.lists.rows import clean_label, is_media_name
 from hiera_cli.datasets.text import open_lines
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import printable
@@ -96,9 +96,18 @@ def _in_folder(folder: str, *, besides: str) -> str | None:
     names = [stem + suffix for stem in _SIBLINGS for suffix in _SUFFIXES]
     names += [name for name in files if name.startswith("label_map") and name.endswith(".txt")]
     for path in (files[name] for name in names if name in files):
-        if os.path.isfile(path) and os.path.realpath(path) != own and not is_list_table(path):
+        if os.path.isfile(path) and os.path.realpath(path) != own and not _lists_media(path):
             return path
     return None
+
+
+def _lists_media(path: str) -> bool:
+    """Whether the first lines of a file name videos or images; True for what is no text."""
+    try:
+        words = " ".join(islice(open_lines(path), 5))
+    except UsageError:
+        return True
+    return any(is_media_name(word) for word in re.split(r"[\s,;\"]+", words))
 
 
 def _from_lines(text: str) -> tuple[list[str], int]:

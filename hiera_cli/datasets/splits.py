@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 from hiera_cli.archives import split_archive, subfolders
 from hiera_cli.errors import UsageError
-from hiera_cli.inputs import printable
+from hiera_cli.inputs import is_debris, printable
 
 _SPLITS = {
     "val": frozenset({"val", "validate", "validation", "valid"}),
@@ -37,7 +37,7 @@ def own_name(folder: str) -> str:
 def split_folder(root: str, split: str) -> str | None:
     """The subfolder of `root` that is named after the split."""
     root = below_wrapper(root)
-    present = subfolders_of(root)
+    present = subfolder_names(root)
     names = (name for name in sorted(split_aliases(split)) if name in present)
     return next((os.path.join(root, name) for name in names), None)
 
@@ -48,7 +48,7 @@ def split_names(root: str) -> set[str]:
     `train` and `val` side by side are splits, whatever else there is; a single one is, when all
     its neighbours are.
     """
-    folders = subfolders_of(below_wrapper(root))
+    folders = subfolder_names(below_wrapper(root))
     called = {split for name in folders if (split := split_called(name))}
     return called if {"train", "val"} <= called or all(map(split_called, folders)) else set()
 
@@ -63,14 +63,15 @@ def below_wrapper(root: str) -> str:
     return root
 
 
-def subfolders_of(root: str) -> list[str]:
-    """Names of the folders in a folder or an archive, sorted, hidden ones left out."""
+def subfolder_names(root: str) -> list[str]:
+    """The folders directly below `root`, sorted, without what is hidden or left behind by tools."""
     if split_archive(root):
         return subfolders(root)
     if not os.path.isdir(root):
         return []
-    entries = sorted(name for name in os.listdir(root) if not name.startswith("."))
-    return [name for name in entries if os.path.isdir(os.path.join(root, name))]
+    names = sorted(name for name in os.listdir(root) if not name.startswith("."))
+    folders = (name for name in names if os.path.isdir(os.path.join(root, name)))
+    return [name for name in folders if not is_debris(name)]
 
 
 def choose_split_folder(root: str, split: str | None) -> str:
@@ -88,10 +89,10 @@ def choose_split_folder(root: str, split: str | None) -> str:
 
 
 def _only_split_folder(root: str) -> str:
-    """`val` where all subfolders of `root` are splits, or the only one; else `root` itself."""
+    """`val` where subfolders of `root` are splits, or the only one; else `root` itself."""
     root = below_wrapper(root)
-    folders = subfolders_of(root)
-    if not folders or not all(map(split_called, folders)):
+    folders = [name for name in subfolder_names(root) if split_called(name)]
+    if not split_names(root):
         return root
     fitting = [name for name in folders if split_called(name) == "val"] or folders
     if len(fitting) > 1:

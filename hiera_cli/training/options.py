@@ -94,6 +94,8 @@ class FinetuneOptions:
         data: the labelled videos or pictures: class folders, a zip archive of pictures, a
             Kinetics folder or a list file.
         annotations: the file that labels them, when it is not found by itself.
+        class_names: a file with the names of a list's numbered classes; None: searched for.
+        labels_from: the number of a list's first class.
         val: labelled videos to validate on; None: the `val` split of `data`, when it has one.
         model: zoo name, model folder or config.json: the architecture and the initial weights.
         from_scratch: start from random weights.
@@ -109,6 +111,8 @@ class FinetuneOptions:
 
     data: str
     annotations: str | None = None
+    class_names: str | None = None
+    labels_from: int = 0
     val: str | None = None
     model: str = DEFAULT_MODEL
     from_scratch: bool = False

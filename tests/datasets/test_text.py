@@ -46,7 +46,7 @@ def test_bytes_that_are_not_utf8_stay_the_same_file_name(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     "content",
-    [b"\0\0\0\x18ftypmp42 1\n", b"x" * 100_000, b"\xff\xfea\0\0\xd8", b"\x1aE\xdf\xa3\0a\0\0b"],
+    [b"\0\0\0\x18ftypmp42 1\n", b"x" * 100_000, b"\x1aE\xdf\xa3\0a\0\0b"],
 )
 def test_a_video_given_as_a_list_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "clip.mp4"

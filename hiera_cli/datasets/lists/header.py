@@ -79,7 +79,8 @@ def read_header(line: Line, group: str | None, source: str) -> Header | None:
 
 
 def _is_value(cell: str) -> bool:
-    return is_class_number(cell) or is_media_name(cell)
+    """Whether a cell is what a column holds, or names another column than the one sought."""
+    return is_class_number(cell) or is_media_name(cell) or cell in _PATH_COLUMNS
 
 
 def _column_name(cell: str) -> str:
