@@ -294,6 +294,8 @@ class EvaluationOptions:
         limit: a random sample of so many videos: a quick look, not a result.
         seed: of that sample.
         rescore: metrics anew from this predictions.parquet, without the model.
+        compare: another predictions.parquet, or its folder, to compare this one with; nothing is
+            run then.
         on_existing: `resume`, `overwrite` or `error`.
     """
 
@@ -305,6 +307,7 @@ class EvaluationOptions:
     limit: int | None = None
     seed: int = 0
     rescore: Path | None = None
+    compare: Path | None = None
     on_existing: OnExisting = "resume"
 
     def __post_init__(self) -> None:

@@ -1,7 +1,9 @@
 """`hiera eval`: a labelled data set through a model, with metrics and a report."""
 
+import json
 import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -32,6 +34,9 @@ FLAGS = {
     "rescore": typer.Option(
         "--rescore", help="Metrics anew from this predictions.parquet, without the model."
     ),
+    "compare": typer.Option(
+        "--compare", help="Compare DATASET, a predictions.parquet, with this one; run nothing."
+    ),
     "on_existing": typer.Option("--on-existing", help="resume, overwrite or error."),
 }
 DataSet = Annotated[
@@ -39,7 +44,7 @@ DataSet = Annotated[
     typer.Argument(
         metavar="DATASET",
         show_default=False,
-        help="Kinetics folder, class folders, or a list file.",
+        help="Kinetics folder, class folders, or a list file; with --compare, an evaluation.",
     ),
 ]
 
@@ -56,6 +61,8 @@ def evaluate(
     Writes metrics.json, predictions.parquet, per_class.csv, confusion.csv and report.html.
     Stopped at any moment and started again, it goes on where it was.
     """
+    if evaluation.compare is not None:
+        return _compare(dataset, evaluation, as_json=format == "json")
     from hiera_cli.datasets.dataset import read_dataset
     from hiera_cli.report.bundle import write_report
     from hiera_cli.tasks.evaluation.evaluate import open_evaluation
@@ -81,6 +88,33 @@ def evaluate(
     if labels_count_from_one(account):
         console.say("hint: the labels seem to count from 1: try again with --labels-from 1")
     return exit_code(summary)
+
+
+def _compare(dataset: str, evaluation: EvaluationOptions, *, as_json: bool) -> int:
+    """Two evaluations side by side on stdout."""
+    from hiera_cli.tasks.evaluation.compare import compare_predictions
+
+    assert evaluation.compare is not None
+    found = compare_predictions(dataset, evaluation.compare, seed=evaluation.seed)
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(found), ensure_ascii=False) + "\n")
+        return 0
+    low, high = (f"{100 * bound:+.1f}" for bound in found.difference_interval_95)
+    lines = [
+        f"{'A':14}{_percent(found.top1_a)} top-1 of {found.model_a} ({found.a})",
+        f"{'B':14}{_percent(found.top1_b)} top-1 of {found.model_b} ({found.b})",
+        f"{'A - B':14}{100 * found.difference:+.1f} points (95 %: {low} to {high})",
+        f"{'McNemar':14}p = {found.mcnemar_p:.3g} ({len(found.won)} won, {len(found.lost)} lost)",
+        f"{'videos':14}{found.num_both} in both, {found.num_only_a} in A and "
+        f"{found.num_only_b} in B alone",
+    ]
+    for name, changes in (("won", found.won), ("lost", found.lost)):
+        lines += ["", f"{name} by A"] if changes else []
+        lines += [
+            f"  {c.path}: {c.label}; A says {c.predicted_a}, B {c.predicted_b}" for c in changes
+        ]
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+    return 0
 
 
 def _introduce(data: "Dataset", *, quiet: bool) -> None:

@@ -45,6 +45,9 @@ FLAGS = training.FLAGS | {
     "magnitude": _number("--magnitude", "RandAugment, 0 to 10; 0: off."),
     "erase": _number("--erase", "Probability of random erasing."),
     "ema_decay": _number("--ema-decay", "Average the weights; 0: off."),
+    "patience": _number("--patience", "Validations without a better one before it ends; 0: any."),
+    "head_start": typer.Option("--head-start", help="auto, fit (as `hiera fit`) or none."),
+    "class_weights": typer.Option("--class-weights", help="auto, balanced or none."),
 }
 
 

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from hiera_cli.checkpoints.preprocessing import Preprocessing
+from hiera_cli.errors import UsageError
+from hiera_cli.heads.options import is_balanced
 from hiera_cli.model.hiera import Hiera
+from hiera_cli.training.checkpoint import RunFolder
 from hiera_cli.training.data.augmentation import Augmentation
 from hiera_cli.training.data.clips import ClipSource
 from hiera_cli.training.data.labelled import (
@@ -16,6 +19,8 @@ from hiera_cli.training.data.labelled import (
 from hiera_cli.training.data.mixing import Mixing
 from hiera_cli.training.data.symmetries import Symmetries
 from hiera_cli.training.distributed import Process, joined_process
+from hiera_cli.training.few_clips import FEW_VIDEOS, for_few_clips, reason
+from hiera_cli.training.head_start import HeadStart, fit_start
 from hiera_cli.training.initial import (
     Initial,
     copy_weights,
@@ -76,7 +81,7 @@ def _prepare(
     initial = find(options.model)
     data = _read(options, initial, seed=run.seed)
     kind = options.recipe or ("ssv2" if data.is_something else "usual")
-    recipe = finetune_recipe(initial.config, kind=kind).changed(changes)
+    recipe = _recipe(initial, data, options, changes, kind=kind)
     preprocessing = _preprocessing(initial, options, clips, kind)
     source = ClipSource.of(preprocessing, clips)
     objective = Classification(
@@ -86,12 +91,17 @@ def _prepare(
         validation=data.validation,
         source=source,
         workers=run.workers,
+        class_weights=_class_weights(data, options),
         calibrate=options.calibrate,
         process=process,
     )
+    model = build_classifier(initial, data, recipe, options, run).to(process.device)
+    start = _head_start(model, initial, data, options, run, source, preprocessing)
+    if start is not None:
+        start.put_into(model)
     return make_run(
         objective,
-        build_classifier(initial, data, recipe, options, run).to(process.device),
+        model,
         videos=data.training,
         source=source,
         augmentation=_augmentation(recipe, preprocessing),
@@ -107,7 +117,79 @@ def _prepare(
             "recipe": kind,
             "symmetries": list(options.symmetries or ()),
         },
+        start_loss=None if start is None else start.loss,
     )
+
+
+def _recipe(
+    initial: Initial,
+    data: LabelledVideos,
+    options: FinetuneOptions,
+    changes: FinetuneChanges,
+    *,
+    kind: RecipeName,
+) -> FinetuneRecipe:
+    """The recipe of the model's size; for few clips and pretrained weights, what suits these."""
+    usual = finetune_recipe(initial.config, kind=kind)
+    num_videos = len(data.training)
+    if options.from_scratch or options.recipe is not None or kind == "ssv2":
+        return usual.changed(changes)
+    fitting = for_few_clips(usual, num_videos).changed(changes)
+    if num_videos < FEW_VIDEOS:
+        logger.info("%s", reason(fitting, num_videos))
+    return fitting
+
+
+def _class_weights(data: LabelledVideos, options: FinetuneOptions) -> tuple[float, ...] | None:
+    """Factors that let every class count the same, where that is asked for or called for."""
+    counts = [0] * len(data.classes)
+    for video in data.training:
+        counts[video.target] += 1
+    few = len(data.training) < FEW_VIDEOS
+    if not (few or options.class_weights == "balanced"):
+        return None
+    if not is_balanced(options.class_weights, tuple(max(1, count) for count in counts)):
+        return None
+    logger.info(
+        "classes have %d to %d clips: each counts the same (--class-weights none: each clip)",
+        min(counts),
+        max(counts),
+    )
+    return tuple(sum(counts) / (len(counts) * max(1, count)) for count in counts)
+
+
+def _head_start(
+    model: Hiera,
+    initial: Initial,
+    data: LabelledVideos,
+    options: FinetuneOptions,
+    run: RunOptions,
+    source: ClipSource,
+    preprocessing: Preprocessing,
+) -> HeadStart | None:
+    """A fitted head for a run that begins: where it is asked for, or the head would be random."""
+    new = initial.weights is not None and tuple(initial.labels) != data.classes
+    few = len(data.training) < FEW_VIDEOS
+    automatic = options.head_start == "auto" and new and few
+    begins = run.on_existing == "overwrite" or RunFolder(run.out).newest() is None
+    if not begins or not (automatic or options.head_start == "fit"):
+        return None
+    try:
+        return fit_start(
+            model,
+            data.training,
+            source,
+            classes=data.classes,
+            preprocessing=preprocessing,
+            class_weights=options.class_weights,
+            workers=run.workers,
+            seed=run.seed,
+        )
+    except UsageError as error:
+        if options.head_start == "fit":
+            raise
+        logger.info("the head starts afresh: %s", error.message)
+        return None
 
 
 def _read(options: FinetuneOptions, initial: Initial, *, seed: int) -> LabelledVideos:

@@ -33,8 +33,10 @@ def train(run: Run) -> Iterator[Record]:
     forward = wrapped_model(run)
     run.state.model.train()
     yield _started(run)
+    if run.start_loss is not None and run.state.step == 0:
+        yield _logged(_judge_start(run, folder), run, log)
     epoch_began = step_began = time.perf_counter()
-    for batches in _parts_of_steps(run):
+    for batches in [] if _is_over(run) else _parts_of_steps(run):
         record = _take_step(run, forward, batches)
         for failure in _new_failures(batches, known):
             yield _logged(Skipped(failure), run, log)
@@ -46,6 +48,8 @@ def train(run: Run) -> Iterator[Record]:
             _save(run, folder)
             epoch_began = step_began = time.perf_counter()
             yield epoch
+            if _is_over(run):
+                break
         elif _due(run, record.step):
             _save(run, folder)
 
@@ -172,14 +176,28 @@ def _end_epoch(run: Run, folder: RunFolder, *, began: float) -> Epoch:
             hint="`hiera probe` says what is wrong with them",
         )
     train_loss = state.loss_sum / state.num_clips
+    epoch = replace(_judge(run, folder, train_loss, began=began), trivial=run.objective.trivial())
+    state.loss_sum, state.num_clips = 0.0, 0
+    return epoch
+
+
+def _judge_start(run: Run, folder: RunFolder) -> Epoch:
+    """The weights that the run begins with, where they classify already: what is to be beaten."""
+    assert run.start_loss is not None
+    return _judge(run, folder, run.start_loss, began=time.perf_counter())
+
+
+def _judge(run: Run, folder: RunFolder, train_loss: float, *, began: float) -> Epoch:
+    """Validate, and keep the weights when they are the best."""
+    state = run.state
     validation = run.objective.validate(state.result)
     score = (validation.top1, -validation.loss) if validation else (float(state.step), 0.0)
     is_best = score > state.best
+    state.num_worse = 0 if is_best else state.num_worse + 1
     if is_best:
         state.best = score
         if run.process.is_main:
             folder.save_best(lambda path: run.objective.save_result(path, state.result))
-    state.loss_sum, state.num_clips = 0.0, 0
     return Epoch(
         epoch=-(-state.step // run.order.steps_per_epoch),
         step=state.step,
@@ -187,8 +205,12 @@ def _end_epoch(run: Run, folder: RunFolder, *, began: float) -> Epoch:
         validation=validation,
         is_best=is_best,
         seconds=time.perf_counter() - began,
-        trivial=run.objective.trivial(),
     )
+
+
+def _is_over(run: Run) -> bool:
+    """Whether validation has not become better for as long as the recipe is patient."""
+    return 0 < run.recipe.patience <= run.state.num_worse
 
 
 def _ends_epoch(run: Run) -> bool:

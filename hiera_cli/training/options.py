@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from hiera_cli.checkpoints.zoo import DEFAULT_MODEL
+from hiera_cli.heads.options import ClassWeights
 from hiera_cli.options import (
     DecodeOptions,
     OnExisting,
@@ -17,6 +18,7 @@ from hiera_cli.options import (
 
 Precision = Literal["float32", "bfloat16", "float16"]
 RecipeName = Literal["usual", "ssv2"]
+HeadStart = Literal["auto", "fit", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,10 @@ class FinetuneOptions:
         calibrate: divide the result's logits by the temperature that fits the validation.
         hold_out: files of each class that are validated on and not learnt from.
         per_class: labelled files of each class to learn from, drawn from the seed; None: all.
+        head_start: `fit`: begin with the head that a logistic regression on the initial features
+            gives; `auto`: where the weights are pretrained and the classes new to them.
+        class_weights: `balanced` lets every class count the same in the loss; `auto`: where the
+            largest class has more than three times the smallest, and few clips.
     """
 
     data: str
@@ -123,6 +129,8 @@ class FinetuneOptions:
     calibrate: bool = False
     hold_out: int = 0
     per_class: int | None = None
+    head_start: HeadStart = "auto"
+    class_weights: ClassWeights = "auto"
 
     def __post_init__(self) -> None:
         """Refuse values that cannot mean anything.

@@ -29,6 +29,7 @@ class Recipe:
         flip: whether clips may be mirrored.
         layer_decay: factor on the learning rate from one block to the block below.
         ema_decay: decay of the averaged weights that are validated and kept; 0: off.
+        patience: validations without a better one before the run ends; 0: it never ends early.
     """
 
     epochs: float
@@ -46,6 +47,7 @@ class Recipe:
     flip: bool = True
     layer_decay: float = 1.0
     ema_decay: float = 0.0
+    patience: int = 0
 
     def changed(self, changes: "RecipeChanges") -> Self:
         """The recipe with all changes that are not None.
@@ -110,6 +112,7 @@ def check_recipe(recipe: Recipe) -> None:
     _check("smallest crop area", recipe.min_area, 0.001, 1.0)
     _check("layer decay", recipe.layer_decay, 0.01, 1.0)
     _check("EMA decay", recipe.ema_decay, 0.0, 0.999999)
+    _check("patience", recipe.patience, 0, 1_000_000)
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:
@@ -193,3 +196,4 @@ class FinetuneChanges(RecipeChanges):
     magnitude: float | None = None
     erase: float | None = None
     ema_decay: float | None = None
+    patience: int | None = None

@@ -46,7 +46,12 @@ class Objective(Protocol):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Run:
-    """Everything that `train` puts together."""
+    """Everything that `train` puts together.
+
+    Attributes:
+        start_loss: mean cross entropy of the training clips where the run begins with a head that
+            was fitted to them; None: it begins with no useful head.
+    """
 
     objective: Objective
     state: TrainingState
@@ -57,6 +62,7 @@ class Run:
     process: Process
     input_size: tuple[int, ...]
     settings: dict[str, Any]
+    start_loss: float | None = None
 
     @property
     def device(self) -> torch.device:
@@ -92,6 +98,7 @@ def make_run(
     process: Process,
     config: HieraConfig,
     settings: dict[str, Any],
+    start_loss: float | None = None,
 ) -> Run:
     """Put a run together; `settings` are the facts that a continued run must repeat."""
     order = Order(
@@ -128,4 +135,5 @@ def make_run(
         process=process,
         input_size=config.input_size,
         settings=facts,
+        start_loss=start_loss,
     )

@@ -8,17 +8,27 @@ from torch import Tensor, nn
 
 
 class Average:
-    """An exponential moving average of a model's weights."""
+    """An exponential moving average of a model's weights.
+
+    It begins as the initial weights: for the first steps it follows the model closely, so that
+    they are forgotten however short the run is.
+    """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.model = copy.deepcopy(model).requires_grad_(requires_grad=False).eval()
         self._decay = decay
 
     @torch.no_grad()
-    def update(self, model: nn.Module) -> None:
-        """Move the average towards the model."""
+    def update(self, model: nn.Module, *, step: int) -> None:
+        """Move the average towards the model, which has done `step` steps before this one."""
+        decay = decay_at(step, self._decay)
         for kept, new in zip(self.model.parameters(), model.parameters(), strict=True):
-            kept.lerp_(new.to(kept.dtype), 1 - self._decay)
+            kept.lerp_(new.to(kept.dtype), 1 - decay)
+
+
+def decay_at(step: int, decay: float) -> float:
+    """The decay of an average at a step: what is asked for, but less at first."""
+    return min(decay, (1 + step) / (10 + step))
 
 
 class TrainingState:
@@ -32,6 +42,7 @@ class TrainingState:
         step: optimizer steps done.
         loss_sum, num_clips: of the running epoch.
         best: the best validation accuracy so far (with the lower loss among equals).
+        num_worse: validations since the best one.
     """
 
     def __init__(
@@ -49,6 +60,7 @@ class TrainingState:
         self.loss_sum = 0.0
         self.num_clips = 0
         self.best: tuple[float, float] = (-1.0, 0.0)
+        self.num_worse = 0
 
     @property
     def result(self) -> nn.Module:
@@ -65,6 +77,7 @@ class TrainingState:
             "loss_sum": self.loss_sum,
             "num_clips": self.num_clips,
             "best": list(self.best),
+            "num_worse": self.num_worse,
         }
 
     def load_dict(self, values: dict[str, Any], weights: dict[str, Tensor]) -> None:
@@ -78,3 +91,4 @@ class TrainingState:
         self.loss_sum = values["loss_sum"]
         self.num_clips = values["num_clips"]
         self.best = (values["best"][0], values["best"][1])
+        self.num_worse = values.get("num_worse", 0)

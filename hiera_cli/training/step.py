@@ -77,7 +77,7 @@ def update(run: Run) -> float | None:
     state.scaler.update()
     state.optimizer.zero_grad(set_to_none=True)  # no pass over memory to write zeros
     if state.average:
-        state.average.update(state.model)
+        state.average.update(state.model, step=state.step)
     return norm if np.isfinite(norm) else None
 
 

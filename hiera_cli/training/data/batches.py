@@ -129,19 +129,28 @@ class TrainingClips(Dataset[Visit]):
 
 
 class ValidationClips(Dataset[Visit]):
-    """The center view of each validation video."""
+    """The center view of each video, or center crops of several clips spread over it."""
 
-    def __init__(self, videos: Sequence[TrainingVideo], source: ClipSource) -> None:
+    def __init__(
+        self, videos: Sequence[TrainingVideo], source: ClipSource, *, num_clips: int = 1
+    ) -> None:
         self._videos = tuple(videos)
+        self._num_clips = num_clips
         self.maker = ClipMaker(source)
 
     def __getitem__(self, index: int) -> Visit:
         video = self._videos[index]
         try:
-            return Visit((self.maker.center_clip(video.path),), (video.target,), (index,))
+            clips = self._clips(video.path)
+            return Visit(clips, (video.target,) * len(clips), (index,) * len(clips))
         except MediaError as error:
             failure = Failure(video.path, error.kind, error.message)
             return Visit((), (), (), failure)
+
+    def _clips(self, path: str) -> tuple[Tensor, ...]:
+        if self._num_clips == 1:
+            return (self.maker.center_clip(path),)
+        return tuple(self.maker.spread_clips(path, self._num_clips))
 
 
 def collate(visits: Sequence[Visit]) -> Batch:

@@ -152,11 +152,7 @@ class ClipMaker:
         Raises:
             MediaError: the file cannot be read.
         """
-        source = self.source
-
-        def crop(_: int, frame: Frames) -> Tensor:
-            return crop_frame(frame, source.crop)[0][:, None]
-
+        source, crop = self.source, self._center_crop
         if source.num_frames == 1 and is_picture(path):
             clip = crop(0, read_picture(path)[0])
         elif source.cache:
@@ -165,6 +161,17 @@ class ClipMaker:
         else:
             clip = self._decode(path, source.protocol(1), crop)[0]
         return clip[:, 0] if source.num_frames == 1 else clip
+
+    def spread_clips(self, path: str, num_clips: int) -> list[Tensor]:
+        """The center crops of clips spread evenly over a video, as `center_clip` gives one.
+
+        Raises:
+            MediaError: the file cannot be read.
+        """
+        return self._decode(path, self.source.protocol(num_clips), self._center_crop)
+
+    def _center_crop(self, _: int, frame: Frames) -> Tensor:
+        return crop_frame(frame, self.source.crop)[0][:, None]
 
     def _kept_clips(self, path: str, *, num_clips: int) -> Frames:
         """Evenly spread clips at the crop's short side, from the cache: (clips, T, H, W, 3)."""

@@ -38,6 +38,7 @@ class Classification:
         validation: held-out videos, and how their clips are read.
         source: how clips come out of files.
         workers: decoding processes of the validation.
+        class_weights: (K,) factors on the classes' shares of the loss; None: all 1.
         calibrate: divide the result's logits by the temperature that fits the held-out videos.
         process: which share of the validation is this process's, and where its model is.
     """
@@ -51,6 +52,7 @@ class Classification:
         validation: Sequence[TrainingVideo],
         source: ClipSource,
         workers: int,
+        class_weights: Sequence[float] | None = None,
         calibrate: bool = False,
         process: Process,
     ) -> None:
@@ -60,6 +62,7 @@ class Classification:
         self._validation = tuple(validation)
         self._source = source
         self._workers = workers
+        self._class_weights = None if class_weights is None else torch.tensor(class_weights)
         self._calibrate = calibrate
         self._temperature = 1.0
         self._process = process
@@ -71,7 +74,8 @@ class Classification:
             pixels, batch.targets, self._mixing, seeds=batch.seeds, places=batch.places
         )
         logits: Tensor = forward(pixels)
-        return F.cross_entropy(logits.float(), targets)
+        weights = None if self._class_weights is None else self._class_weights.to(logits.device)
+        return F.cross_entropy(logits.float(), targets, weight=weights)
 
     def visible_tokens(self, num_clips: int) -> int:
         """Of no interest: every token is visible."""
