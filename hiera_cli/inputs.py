@@ -1,11 +1,14 @@
 """What the user named on the command line, as a stable, ordered stream of file paths.
 
 Files, folders, globs, `@lists`, `-` (paths on stdin) and, where pictures are wanted, archives all
-end as `InputPath`s. A name that
-exists is always that file, whatever characters it holds; nothing here opens a video.
+end as `InputPath`s. A name that exists is always that file, whatever characters it holds; nothing
+here opens a video. Folders are searched without what systems and tools leave in them; what is
+named outright is always taken.
 """
 
+import codecs
 import glob
+import logging
 import os
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -24,6 +27,22 @@ VIDEO_SUFFIXES = frozenset(
     | {".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".y4m"}
 )
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark is its beginning
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+# What macOS, Windows, NAS boxes, file systems and notebooks put beside data.
+_DEBRIS_STARTS = ("._", ".nfs", ".fuse_hidden")
+_DEBRIS_FOLDERS = frozenset(
+    {"__macosx", ".appledouble", "@eadir", ".ipynb_checkpoints", "lost+found", "#recycle"}
+    | {"$recycle.bin", "system volume information", "@recycle", "@tmp", "#snapshot", "__pycache__"}
+)
+_PARTIAL_ENDS = (".part", ".partial", ".crdownload", ".!qb", ".!ut", ".aria2", ".ytdl", ".download")
+_MAX_LINKS = 4
+
+logger = logging.getLogger("hiera_cli")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,52 +70,120 @@ def expand_inputs(
     stdin: TextIO | None = None,
     suffixes: frozenset[str] = VIDEO_SUFFIXES,
 ) -> Iterator[InputPath]:
-    """Every file that the inputs name, each once, in the order given (folders sorted).
+    """Every file that the inputs name, each name once, in the order given (folders sorted).
+
+    Lists are read at once; folders are walked as the files are asked for. Two names of one file
+    (links of a Hugging Face cache, DVC or git-annex) are two inputs.
 
     Args:
         inputs: files, folders (searched recursively for `suffixes`), glob patterns, `@FILE`
-            (one path a line) and `-` (paths from `stdin`); zip archives, and folders in them,
-            where `suffixes` has those of pictures.
+            (one path a line, or NUL between them) and `-` (paths from `stdin`); zip archives, and
+            folders in them, where `suffixes` has those of pictures.
         stdin: where `-` reads from.
         suffixes: the files that a folder is searched for, lower case, with the dot.
 
     Raises:
         UsageError: a list that cannot be read, or `-` without `stdin`.
     """
+    return _expand(list(_read_lists(inputs, stdin)), suffixes)
+
+
+def _expand(items: Iterable[str], suffixes: frozenset[str]) -> Iterator[InputPath]:
     seen: set[str] = set()
-    for item in _read_lists(inputs, stdin):
+    for item in items:
         for found in _expand_one(item, suffixes):
-            identity = os.path.realpath(found.path)
+            identity = os.path.abspath(found.path)  # noqa: PTH100 - any characters
             if identity not in seen:
                 seen.add(identity)
                 yield found
 
 
+# ----------------------------------------------------------------------------------- lists
+
+
+def decode_text(raw: bytes) -> str:
+    """The text of a file as people's tools write them: UTF-8, or UTF-16 and UTF-32 with a mark.
+
+    UTF-16 without a mark is known by its zeros. Bytes that are not UTF-8 are surrogate-escaped,
+    as in file names.
+    """
+    for mark, encoding in _MARKS:
+        if raw.startswith(mark):
+            return raw[len(mark) :].decode(encoding, "replace")
+    for line_end, zeros, encoding in ((b"\n\0", 1, "utf-16-le"), (b"\0\n", 0, "utf-16-be")):
+        if line_end in raw and raw[zeros::2].count(0) > len(raw) // 4:
+            return raw.decode(encoding, "replace")
+    return raw.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
+
+
+def entries_of(text: str) -> list[str]:
+    """What a list names: NUL between the entries (`find -print0`), or else an entry a line."""
+    if "\0" in text:
+        return [entry for entry in text.split("\0") if entry.strip()]
+    lines = text.split("\n") if "\n" in text else text.split("\r")
+    return [line for line in (line.rstrip("\r\n") for line in lines) if line.strip()]
+
+
 def _read_lists(inputs: Iterable[str], stdin: TextIO | None) -> Iterator[str]:
     for item in inputs:
         if item == "-":
-            if stdin is None:
-                raise UsageError("'-' reads paths from standard input, and there is none")
-            yield from _lines(stdin)
+            yield from map(existing_spelling, entries_of(_text_of(stdin)))
         elif item.startswith("@") and not os.path.lexists(item):
-            yield from _read_list_file(item[1:])
+            yield from map(existing_spelling, entries_of(_text_of_list(item[1:])))
         else:
-            yield item
+            yield existing_spelling(item)
 
 
-def _read_list_file(path: str) -> Iterator[str]:
+def _text_of(stdin: TextIO | None) -> str:
+    if stdin is None:
+        raise UsageError("'-' reads paths from standard input, and there is none")
     try:
-        with Path(path).open(encoding="utf-8", errors="surrogateescape") as file:
-            yield from _lines(file)
+        raw = getattr(stdin, "buffer", None)  # whatever encoding the terminal has
+        return decode_text(raw.read()) if raw is not None else stdin.read().lstrip("\ufeff")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read paths from standard input: {error}") from error
+
+
+def _text_of_list(path: str) -> str:
+    try:
+        return decode_text(Path(path).read_bytes())
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read the list '{path}': {error}") from error
 
 
-def _lines(file: Iterable[str]) -> Iterator[str]:
-    for line in file:
-        path = line.rstrip("\r\n")
-        if path.strip():
-            yield path
+def existing_spelling(name: str) -> str:
+    """How a file that is there is really spelled, if `name` is what a tool made of its name.
+
+    Tried in turn: as it is; without blanks or quotes around it; with slashes for backslashes; with
+    accents composed (NFC) or decomposed (NFD), which macOS, Linux and Windows do differently.
+    """
+    if not name or os.path.lexists(name):
+        return name
+    trimmed = [name, name.rstrip(), name.strip(), name.strip().strip("\"'")]
+    slashed = [spelling.replace("\\", "/") for spelling in trimmed]
+    for spelling in dict.fromkeys(filter(None, (*trimmed, *slashed))):
+        if os.path.lexists(spelling):
+            return spelling
+        composed = None if spelling.isascii() else _with_other_accents(spelling)
+        if composed is not None:
+            return composed
+    return name
+
+
+def _with_other_accents(path: str) -> str | None:
+    """The existing path of the same letters; its parts may be composed in different ways."""
+    found = "/" if path.startswith("/") else ""
+    for part in filter(None, path.split("/")):
+        forms = (part, *(unicodedata.normalize(form, part) for form in ("NFC", "NFD")))
+        places = (os.path.join(found, form) for form in forms)  # noqa: PTH118
+        place = next(filter(os.path.lexists, places), None)
+        if place is None:
+            return None
+        found = place
+    return found
+
+
+# --------------------------------------------------------------------------- folders and globs
 
 
 def _expand_one(item: str, suffixes: frozenset[str]) -> Iterator[InputPath]:
@@ -110,21 +197,90 @@ def _expand_one(item: str, suffixes: frozenset[str]) -> Iterator[InputPath]:
     elif suffixes & IMAGE_SUFFIXES and split_archive(item):
         yield from _unpack(item, suffixes)
     elif glob.has_magic(item):
-        matches = sorted(glob.glob(item, recursive=True))  # noqa: PTH207 - absolute patterns
+        matches = _matches(item)
         for match in matches or [item]:
             yield from _expand_one(match, suffixes) if matches else [InputPath(item, item)]
     else:
         yield InputPath(item, item)
 
 
+def _matches(pattern: str) -> list[str]:
+    """What a pattern matches; a folder in it that exists as it is spelled is that folder."""
+    parts = pattern.split("/")
+    num_there = 0
+    while num_there < len(parts) - 1 and os.path.lexists("/".join(parts[: num_there + 1]) or "/"):
+        num_there += 1
+    literal = [glob.escape(part) for part in parts[:num_there]]
+    found = glob.glob("/".join(literal + parts[num_there:]), recursive=True)  # noqa: PTH207
+    brackets = pattern.replace("[", "[[]")
+    return sorted(found or glob.glob(brackets, recursive=True))  # noqa: PTH207
+
+
+def is_debris(name: str) -> bool:
+    """Whether a file or folder is one that systems and tools leave behind, by its name."""
+    return name.startswith(_DEBRIS_STARTS) or name.lower() in _DEBRIS_FOLDERS
+
+
 def _walk(root: str, suffixes: frozenset[str]) -> Iterator[InputPath]:
-    """Files below `root` in sorted order; links to folders are not followed."""
-    for folder, subfolders, files in os.walk(root):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for name in sorted(files):
-            if os.path.splitext(name)[1].lower() in suffixes:  # noqa: PTH122
-                path = os.path.join(folder, name)  # noqa: PTH118 - keeps './' and escapes
-                yield InputPath(path, os.path.relpath(path, root))
+    """Files below `root` in sorted order, links to folders followed."""
+    num_debris = 0
+    for folder, name in _files_below(root, (_identity(root),), num_links=0):
+        if is_debris(name) or name.lower().endswith(_PARTIAL_ENDS):
+            num_debris += 1
+        elif os.path.splitext(name)[1].lower() in suffixes:  # noqa: PTH122
+            path = os.path.join(folder, name)  # noqa: PTH118 - keeps './' and escapes
+            yield InputPath(path, os.path.relpath(path, root))
+    if num_debris:
+        logger.debug("'%s': %d files that tools left behind are skipped", root, num_debris)
+
+
+def _files_below(
+    folder: str, trail: tuple[tuple[int, int] | None, ...], *, num_links: int
+) -> Iterator[tuple[str, str]]:
+    """Folder and name of every file, those of a folder before those of its subfolders.
+
+    A link that leads back to a folder that it lies in is not followed, nor are links in folders
+    that are behind several links: the number of ways through links grows without bound.
+
+    Args:
+        folder: where to look.
+        trail: the identities of the folders on the way to it, and its own.
+        num_links: how many links are on that way.
+    """
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        logger.warning("'%s' cannot be searched: %s", folder, error.strerror)
+        return
+    for entry in entries:
+        if not _is_folder(entry):
+            if "." not in entry.name and entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110
+                logger.warning("the link '%s' leads nowhere: skipped", entry.path)
+            yield folder, entry.name
+    for entry in entries:
+        if not _is_folder(entry) or entry.name.startswith(".") or is_debris(entry.name):
+            continue
+        through, identity = num_links + entry.is_symlink(), _identity(entry.path)
+        if entry.is_symlink() and (identity in trail or through > _MAX_LINKS):
+            reason = "leads back to where it is" if identity in trail else "is behind many links"
+            logger.warning("the link '%s' %s: skipped", entry.path, reason)
+            continue
+        yield from _files_below(entry.path, (*trail, identity), num_links=through)
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _identity(folder: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(folder)  # noqa: PTH116
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _unpack(archive: str, suffixes: frozenset[str]) -> Iterator[InputPath]:

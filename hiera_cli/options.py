@@ -29,6 +29,7 @@ Symmetry = Literal["mirror", "upside-down", "reversal", "transposition"]
 MAX_PIXELS = 8192 * 4320  # a picture in 8K, the largest that cameras write
 TIMEOUT_SECONDS = 600.0
 MIN_HOP_SECONDS = 0.01
+MIN_FPS, MAX_FPS = 0.001, 100_000.0
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:[0-9]{1,3})?")
 
@@ -96,6 +97,20 @@ def auto_or_number(flag: str, value: str) -> int | None:
     return int(value)
 
 
+def parse_input_size(text: str) -> tuple[int, ...]:
+    """An `--input-size`: `32x224` is (32, 224, 224), `448` is (448, 448).
+
+    Raises:
+        UsageError: neither of these.
+    """
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) > 2 or not all(part.isdecimal() and 0 < int(part) <= 8192 for part in parts):
+        hint = "use FRAMESxPIXELS, as 32x224, or PIXELS for an image model"
+        raise UsageError(f"--input-size is '{text}'", hint=hint)
+    *frames, side = map(int, parts)
+    return (*frames, side, side)
+
+
 def check_views(
     protocol: str | None, *, clips: int | None, crops: int | None, hop: float | None
 ) -> None:
@@ -121,11 +136,13 @@ class DecodeOptions:
         max_pixels: largest frame that is decoded.
         timeout: seconds that decoding one video may take; 0 for no limit.
         isolate: decode in child processes; None decides by the number of videos.
+        assume_fps: the frame rate of all videos, whatever they state; None: what they state.
     """
 
     max_pixels: int = MAX_PIXELS
     timeout: float = TIMEOUT_SECONDS
     isolate: bool | None = None
+    assume_fps: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that cannot mean anything.
@@ -136,6 +153,10 @@ class DecodeOptions:
         check_choices(self)
         check_at_least(1, max_pixels=self.max_pixels)
         check_at_least(0, timeout=self.timeout)
+        if self.assume_fps is not None and not MIN_FPS <= self.assume_fps <= MAX_FPS:
+            raise UsageError(
+                f"--assume-fps must be between {MIN_FPS} and {MAX_FPS:g}, not {self.assume_fps}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +167,8 @@ class EngineOptions(DecodeOptions):
         model: zoo name (`NAME` or `NAME.CHECKPOINT`), model folder or weights file.
         weights: file that replaces the weights of a zoo name.
         labels: file with class names.
+        input_size: `TxS` frames and pixels (`S` for image models) other than the model's own; its
+            position embeddings are interpolated.
         protocol: `fast`, `balanced`, `paper` or `dense`; None for the command's own default.
         clips: number of clips instead of the protocol's.
         crops: 1 or 3 instead of the protocol's.
@@ -165,6 +188,7 @@ class EngineOptions(DecodeOptions):
     model: str = "hiera_base_16x224"
     weights: str | None = None
     labels: str | None = None
+    input_size: str | None = None
     protocol: ProtocolName | None = None
     clips: int | None = None
     crops: int | None = None
@@ -188,6 +212,10 @@ class EngineOptions(DecodeOptions):
         """
         super().__post_init__()
         check_views(self.protocol, clips=self.clips, crops=self.crops, hop=self.hop)
+        if self.input_size is not None:
+            parse_input_size(self.input_size)
+            if self.backend not in ("torch", "compile"):
+                raise UsageError("--input-size needs --backend torch or compile")
         check_device(self.device)
         auto_or_number("--batch-size", self.batch_size)
         auto_or_number("--workers", self.workers)
@@ -260,6 +288,8 @@ class EvaluationOptions:
     Attributes:
         annotations: Kinetics CSV or list with the labels, where it is not found by itself.
         split: `train`, `val` or `test`; None for `val` where there are several.
+        class_names: a file with the names of a list's numbered classes; None: searched for.
+        labels_from: the number of a list's first class.
         out: folder for the results; None for `eval-MODEL-DATASET`.
         limit: a random sample of so many videos: a quick look, not a result.
         seed: of that sample.
@@ -271,6 +301,8 @@ class EvaluationOptions:
 
     annotations: str | None = None
     split: str | None = None
+    class_names: str | None = None
+    labels_from: int = 0
     out: Path | None = None
     limit: int | None = None
     seed: int = 0

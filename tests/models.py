@@ -40,15 +40,16 @@ def save_tiny(
 def tiny_loaded_model(config: HieraConfig = VIDEO_CONFIG, *, seed: int = 0) -> LoadedModel:
     model = Hiera(config).eval()
     enliven(model, seed=seed)
-    return LoadedModel(
+    loaded = LoadedModel(
         model=model,
         name="tiny",
         preprocessing=Preprocessing.for_config(config),
         labels=tuple(f"class_{index}" for index in range(config.num_classes)),
         weights_path=Path("tiny.safetensors"),
-        weights_sha256=f"{seed:064x}",
         checkpoint="random",
     )
+    loaded.__dict__["weights_sha256"] = f"{seed:064x}"  # as if the file had been hashed
+    return loaded
 
 
 def random_views(num: int, config: HieraConfig = VIDEO_CONFIG, *, seed: int = 1) -> torch.Tensor:

@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 
 from hiera_cli.checkpoints.folder import read_folder_config
 from hiera_cli.checkpoints.labels import read_labels
-from hiera_cli.datasets.annotations import open_lines, read_kinetics, read_list
+from hiera_cli.datasets.annotations import read_kinetics
 from hiera_cli.datasets.class_names import match_labels, normalise_label
 from hiera_cli.datasets.dataset import read_dataset
+from hiera_cli.datasets.lists.read import read_list
+from hiera_cli.datasets.text import open_lines
 from hiera_cli.errors import HieraError
 from hiera_cli.inputs import printable
 from hiera_cli.model.config import HieraConfig
@@ -84,11 +86,12 @@ def test_annotation_files(content: bytes, folder: Path) -> None:
     given_inputs["annotation files"] += 1
     file = folder / "annotations.csv"
     file.write_bytes(content)
-    for read in (read_kinetics, read_list):
-        with suppress(HieraError):
-            for entry in read(open_lines(str(file)), source=str(file)):
-                assert entry.label
-                assert entry.label == printable(entry.label)
+    with suppress(HieraError):
+        labels = [row.label for row in read_kinetics(open_lines(str(file)), source=str(file))]
+        assert all(label and label == printable(label) for label in labels)
+    with suppress(HieraError):
+        rows = read_list(open_lines(str(file)), source=str(file)).rows
+        assert all(row.label and row.label == printable(row.label) for row in rows)
 
 
 @pytest.mark.timeout(60 + 600 * MINUTES)

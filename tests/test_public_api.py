@@ -6,11 +6,25 @@ from pathlib import Path
 import hiera_cli
 
 PUBLIC = {
-    "Classification", "ClipFeature", "EngineOptions", "Failure", "Hiera", "HieraConfig",
-    "HieraError", "MaskedAutoencoder", "Prediction", "ProbeRecord", "classify",
-    "extract_features", "load_model",
+    "Classification",
+    "ClipFeature",
+    "EngineOptions",
+    "EvaluationOptions",
+    "Failure",
+    "Hiera",
+    "HieraConfig",
+    "HieraError",
+    "MaskedAutoencoder",
+    "Prediction",
+    "ProbeRecord",
+    "Summary",
+    "classify",
+    "evaluate",
+    "extract_features",
+    "load_model",
     "probe",
-}  # fmt: skip
+    "read_features",
+}
 
 
 def test_the_public_names_are_these() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ class LoadedModel:
         model: in eval mode, on the device and in the dtype asked for.
         name: zoo name, or what the folder or file calls itself.
         labels: one name per class; empty when the head is not trained.
-        weights_path, weights_sha256: the file that was read.
+        weights_path: the file that was read; None for random weights.
         checkpoint: official checkpoint, or the file's name where the weights are somebody's own.
         has_head: whether there is a trained head; without one `model.forward` gives zeros.
         multi_label: whether scores are a sigmoid of each logit, not a softmax over them.
@@ -43,11 +43,18 @@ class LoadedModel:
     name: str
     preprocessing: Preprocessing
     labels: tuple[str, ...]
-    weights_path: Path
-    weights_sha256: str
+    weights_path: Path | None
     checkpoint: str
     has_head: bool = True
     multi_label: bool = False
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """Hash of the weights file, empty for random weights; computed when somebody asks.
+
+        Reading 2.7 GB again for it takes seconds, and `classify` never needs it.
+        """
+        return file_sha256(self.weights_path) if self.weights_path else ""
 
 
 def load_model(
@@ -108,23 +115,49 @@ def open_model(
         UsageError: no such model, checkpoint or device, or labels that do not fit.
         WeightsError: weights not available, damaged, or of another network.
     """
+    source = find_source(
+        name_or_path,
+        weights=weights,
+        checkpoint=checkpoint,
+        offline=offline,
+        cache_dir=cache_dir,
+        progress=progress,
+        need_head=need_head,
+    )
+    has_head = source.has_head
+    names = read_labels(labels, num_classes=source.config.num_classes) if labels else source.labels
+    network = _build(source, device=choose_device(str(device)), dtype=dtype, has_head=has_head)
+    return _loaded(network, source, names if has_head else None)
+
+
+def find_source(
+    name_or_path: str | Path,
+    *,
+    weights: str | Path | None = None,
+    checkpoint: str | None = None,
+    offline: bool = False,
+    cache_dir: str | Path | None = None,
+    progress: Progress | None = None,
+    need_head: bool = True,
+) -> Source:
+    """Find a model and open its weights, of which only names and shapes are read.
+
+    Arguments and errors as in `open_model`.
+    """
     name = str(name_or_path)
     own = Path(weights) if weights is not None else None
     official = find_checkpoint(name, checkpoint)
     if official is None:
-        source, has_head = local_source(name, own), True
+        source = local_source(name, own)
     else:
-        has_head = official[1].has_head
-        _check_head(has_head, need_head, f"{official[0].name}.{official[1].name}")
+        # refused before a download of gigabytes, which could not be used
+        _check_head(official[1].has_head, need_head, f"{official[0].name}.{official[1].name}")
         fetch = partial(fetch_checkpoint, offline=offline, cache_dir=cache_dir, progress=progress)
         stated = checkpoint is not None or "." in name
         path = own or fetch(official[1])
         source = official_source(*official, path, own_weights=own is not None and not stated)
-    has_head = has_head and source.file.has_head
-    _check_head(has_head, need_head, str(source.file.path))
-    names = read_labels(labels, num_classes=source.config.num_classes) if labels else source.labels
-    network = _build(source, device=choose_device(str(device)), dtype=dtype, has_head=has_head)
-    return _loaded(network, source, names if has_head else None)
+    _check_head(source.has_head, need_head, str(source.file.path))
+    return source
 
 
 def _loaded(network: Hiera, source: Source, labels: tuple[str, ...] | None) -> LoadedModel:
@@ -136,7 +169,6 @@ def _loaded(network: Hiera, source: Source, labels: tuple[str, ...] | None) -> L
         preprocessing=source.preprocessing,
         labels=labels or (),
         weights_path=source.file.path,
-        weights_sha256=file_sha256(source.file.path),
         checkpoint=source.checkpoint,
         has_head=labels is not None,
         multi_label=source.multi_label,

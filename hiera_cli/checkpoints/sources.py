@@ -33,6 +33,7 @@ class Source:
         checkpoint: official checkpoint, or the file's name where the weights are somebody's own.
         file: the opened weights.
         labels: one name per class of `config`.
+        has_head: whether the weights hold a trained head.
         multi_label: whether each class is scored by itself.
     """
 
@@ -42,6 +43,7 @@ class Source:
     config: HieraConfig
     preprocessing: Preprocessing
     labels: tuple[str, ...]
+    has_head: bool
     multi_label: bool = False
 
 
@@ -62,6 +64,8 @@ def official_source(
         config=config,
         preprocessing=model.preprocessing,
         labels=known_labels(checkpoint.labels, config.num_classes),
+        # the Hub's files of masked autoencoders may hold a head that nobody trained
+        has_head=checkpoint.has_head and file.has_head,
     )
 
 
@@ -111,6 +115,7 @@ def _file_source(path: Path) -> Source:
         config=config,
         preprocessing=Preprocessing.for_config(config),
         labels=known_labels(model.checkpoints[0].labels, config.num_classes),
+        has_head=file.has_head,
     )
 
 
@@ -137,5 +142,6 @@ def _configured_source(path: Path, config_path: Path, *, name: str) -> Source:
         config=config,
         preprocessing=described.preprocessing or Preprocessing.for_config(config),
         labels=labels,
+        has_head=file.has_head,
         multi_label=described.multi_label,
     )

@@ -146,9 +146,11 @@ def _receive(url: str, partial: Path, *, progress: Progress | None) -> bool:
     """One connection's worth of bytes, appended to `partial`; whether the file is whole now."""
     begun = _read_begun(partial)
     offset = _size(partial) if begun else 0
+    # ranges of a compressed answer are not ranges of the file
     headers = {"User-Agent": "hiera-cli", "Accept-Encoding": "identity"}
     if begun and offset:
         headers["Range"] = f"bytes={offset}-"
+        # the rest of another version would make a file that was never on the server
         headers |= {"If-Range": begun.version} if begun.version else {}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - checked by the caller
     with _open(request, partial) as response:

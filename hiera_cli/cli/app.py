@@ -14,6 +14,7 @@ import typer
 from hiera_cli import __version__
 from hiera_cli.cli import console
 from hiera_cli.cli.options import flatten
+from hiera_cli.cli.terminal import take_over
 from hiera_cli.errors import HieraError, OutputError
 from hiera_cli.machine import keep_freed_memory
 
@@ -30,6 +31,7 @@ TRAINING = {"pretrain", "finetune"}
 # Name, home (module:function) and summary of every command.
 COMMANDS = (
     ("classify", "classify:classify", "Say what happens in videos."),
+    ("timeline", "timeline:timeline", "Say what happens when in videos."),
     ("probe", "probe:probe", "Show what is in video files and which frames would be taken."),
     ("extract-features", "extract_features:extract_features", "Write a feature vector a clip."),
     ("merge", "merge:merge", "Join tables that were made with the same settings."),
@@ -165,6 +167,7 @@ def _hiera(
 
 def main() -> None:
     """Run the command line, in a process of its own."""
+    take_over()
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
     command = words[0] if words else ""
     if command in TRAINING:

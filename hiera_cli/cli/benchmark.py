@@ -1,6 +1,5 @@
 """`hiera benchmark`: where the time goes, and how that compares."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +10,10 @@ import typer
 from hiera_cli.cli import console
 from hiera_cli.cli.options import OutputOptions
 from hiera_cli.cli.records import Layout, RecordWriter
-from hiera_cli.errors import NoInputError, UsageError
-from hiera_cli.inputs import InputPath, expand_inputs
+from hiera_cli.cli.sources import find_files
+from hiera_cli.cli.terminal import is_terminal
+from hiera_cli.errors import UsageError
+from hiera_cli.inputs import InputPath
 from hiera_cli.options import EngineOptions
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ FLAGS: dict[str, Any] = {
     "against": typer.Option(
         "--against",
         metavar="NAME",
-        help="Time this one: an opponent, a zoo model, compile, onnx or openvino; repeatable.",
+        help="Time this one: an baseline, a zoo model, compile, onnx or openvino; repeatable.",
     ),
     "training": typer.Option("--training", help="Time training steps, dense and masked, too."),
     "plot": typer.Option("--plot", help="Draw speed against published accuracy."),
@@ -65,12 +66,13 @@ def benchmark(
         batch_sizes=_sizes(batch_sizes),
         rounds=rounds,
         against=tuple(against or ()),
-        everybody=compare or (plot is not None and not against),
+        all_installed=compare or (plot is not None and not against),
         training=training,
     )
     layout = Layout(("section", "name", "seconds", "views_per_second"), _rows, _show)
     with RecordWriter(output, layout) as writer, _videos(inputs) as files:
-        report = measure(files, engine, options)
+        with console.waiting("measuring", quiet=output.quiet):
+            report = measure(files, engine, options)
         writer.write(report)
     if plot is not None:
         draw_speed_plot(report, plot)
@@ -81,10 +83,7 @@ def benchmark(
 def _videos(inputs: list[str] | None) -> Iterator[list[InputPath]]:
     """The videos that are named, or some that are made up."""
     if inputs:
-        files = list(expand_inputs(inputs, stdin=sys.stdin))
-        if not files:
-            raise NoInputError("no video found", hint="name files or a folder that holds some")
-        yield files
+        yield find_files(inputs, quiet=True)
         return
     from hiera_cli.tasks.benchmark.generated import generated_videos
 
@@ -122,7 +121,7 @@ def _row(section: str, name: object, seconds: float, rate: float | None) -> dict
 def _show(report: "BenchmarkReport", stream: IO[str]) -> None:
     """The report as tables."""
     page = console.page(stream)
-    if not stream.isatty():
+    if not is_terminal(stream):
         page.width = WIDTH
     page.print(f"{report.model} ({report.checkpoint}) · {report.backend} · {report.machine}")
     page.print(

@@ -1,6 +1,5 @@
 """`hiera classify`: what happens in a video."""
 
-import sys
 from typing import IO, Any
 
 import typer
@@ -8,8 +7,9 @@ import typer
 from hiera_cli.cli import console
 from hiera_cli.cli.options import Inputs, OutputOptions
 from hiera_cli.cli.records import Layout, RecordWriter, Tally
-from hiera_cli.errors import Failure, NoInputError
-from hiera_cli.inputs import expand_inputs, printable
+from hiera_cli.cli.sources import Sources
+from hiera_cli.errors import Failure
+from hiera_cli.inputs import printable
 from hiera_cli.options import EngineOptions
 
 FLAGS = {"top_k": typer.Option("-k", "--top-k", help="Predictions a video.")}
@@ -24,19 +24,16 @@ def classify(inputs: Inputs, engine: EngineOptions, output: OutputOptions, top_k
     from hiera_cli.inference.open import open_engine
     from hiera_cli.tasks.classify import DEFAULT_PROTOCOL, classify_files
 
-    files = list(expand_inputs(inputs, stdin=sys.stdin))
-    if not files:
-        raise NoInputError("no video found", hint="name files or a folder that holds some")
+    files = Sources(inputs)
     layout = Layout(("path", "rank", "index", "label", "score", "error"), _rows, _show)
     tally = Tally()
     results = RecordWriter(output, layout)
     bar = console.byte_progress(quiet=output.quiet)
-    ready = open_engine(engine, protocol=DEFAULT_PROTOCOL, progress=bar)
+    with console.waiting(f"opening {engine.model}", quiet=output.quiet):
+        ready = open_engine(engine, protocol=DEFAULT_PROTOCOL, progress=bar)
     records = classify_files(files, ready, top_k=top_k)
     with results as writer:
-        for record in console.progress(
-            records, total=len(files), unit="videos", quiet=output.quiet
-        ):
+        for record in console.progress(records, total=files.num, unit="videos", quiet=output.quiet):
             tally.add(record)
             writer.write(record)
             if isinstance(record, Failure):
@@ -61,11 +58,13 @@ def _show(record: Any, stream: IO[str]) -> None:
 
     page = console.page(stream)
     facts = f"  {record.duration_seconds:.1f} s, {record.width}x{record.height}"
-    page.print(Text(printable(record.path), style="bold"), Text(facts, style="dim"), sep="")
+    heading = console.fit(printable(record.path), stream, beside=len(facts))
+    page.print(Text(heading, style="bold"), Text(facts, style="dim"), sep="")
+    width = BAR_WIDTH if console.width_of(stream) >= BAR_WIDTH + 36 else 0
     for p in record.predictions:
-        bar = "━" * round(p.score * BAR_WIDTH)
+        bar = f"{'━' * round(p.score * width):{width}} " if width else ""
         style = "green" if p.rank == 1 else "dim"
-        page.print(Text(f"  {p.score:6.1%} "), Text(f"{bar:{BAR_WIDTH}} ", style), end="", sep="")
-        page.print(Text(printable(p.label)))
+        label = console.fit(printable(p.label), stream, beside=9 + len(bar))
+        page.print(Text(f"  {p.score:6.1%} "), Text(bar, style), Text(label), sep="")
     for warning in record.warnings:
         page.print(Text(f"  warning: {printable(warning)}", style="yellow"))

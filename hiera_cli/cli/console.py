@@ -3,8 +3,12 @@
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, TypeVar
 
+from hiera_cli.cli.bar import Bar
+from hiera_cli.cli.terminal import columns, draws_bars, is_terminal
+from hiera_cli.cli.width import columns_of, shorten
 from hiera_cli.errors import Failure, HieraError
 from hiera_cli.inputs import printable
 
@@ -12,12 +16,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Item = TypeVar("Item")
+SHORTEST_PATH = 20  # columns
 
 
 def say(message: str) -> None:
-    """A line on stderr."""
-    sys.stderr.write(printable(message) + "\n")
-    sys.stderr.flush()
+    """A line on stderr, if there is one."""
+    if sys.stderr is not None:
+        sys.stderr.write(printable(message) + "\n")
+        sys.stderr.flush()
 
 
 def show_error(error: HieraError) -> None:
@@ -29,7 +35,9 @@ def show_error(error: HieraError) -> None:
 
 def show_failure(failure: Failure) -> None:
     """One bad input in one line."""
-    say(f"failed: {failure.path}: {failure.message} ({failure.kind})")
+    what = f": {printable(failure.message)} ({failure.kind})"
+    room = max(width_of(sys.stderr) - len("failed: ") - columns_of(what), SHORTEST_PATH)
+    say(f"failed: {shorten(printable(failure.path), room)}{what}")
 
 
 def page(stream: IO[str]) -> "Console":
@@ -41,6 +49,16 @@ def page(stream: IO[str]) -> "Console":
             raise BrokenPipeError  # rich would end the process with exit code 1
 
     return Page(file=stream, highlight=False, soft_wrap=True)
+
+
+def width_of(stream: IO[str]) -> float:
+    """Columns that a line may have; no bound where there is no terminal."""
+    return columns(stream) if is_terminal(stream) else float("inf")
+
+
+def fit(text: str, stream: IO[str], *, beside: int = 0) -> str:
+    """The text, shortened in its middle to what a terminal has beside so many columns."""
+    return shorten(text, columns(stream) - beside) if is_terminal(stream) else text
 
 
 class _StderrHandler(logging.Handler):
@@ -60,7 +78,7 @@ def set_up_logging(*, quiet: bool, verbose: bool) -> None:
 def progress(
     items: Iterable[Item],
     *,
-    total: int | None,
+    total: int | Callable[[], int | None] | None,
     unit: str,
     quiet: bool,
     note: Callable[[], str] | None = None,
@@ -69,39 +87,52 @@ def progress(
 
     Args:
         items: what is passed on.
-        total: how many will come, if that is known.
+        total: how many will come, if that is known; a function where it is found out meanwhile.
         unit: what one of them is called.
         quiet: show nothing.
-        note: what the bar says besides, asked again when an item was dealt with.
+        note: what the bar says besides, asked again when it is drawn.
     """
-    if quiet or not sys.stderr.isatty():
+    if quiet or not draws_bars():
         yield from items
         return
-    from tqdm import tqdm
-
-    with tqdm(total=total, unit=f" {unit}", dynamic_ncols=True, leave=False) as bar:
+    bar = Bar(total=_known(total), unit=unit, note=note).open()
+    try:
         for item in items:
+            bar.total = _known(total)
             yield item
-            if note is not None:
-                bar.set_postfix_str(note(), refresh=False)
-            bar.update()
+            bar.done += 1
+    finally:
+        bar.close()
+
+
+def _known(total: int | Callable[[], int | None] | None) -> int | None:
+    return total() if callable(total) else total
+
+
+@contextmanager
+def waiting(what: str, *, quiet: bool) -> Iterator[None]:
+    """Say on a terminal, while the block lasts, what is waited for and for how long."""
+    if quiet or not draws_bars():
+        yield
+        return
+    bar = Bar(label=printable(what)).open()
+    try:
+        yield
+    finally:
+        bar.close()
 
 
 def byte_progress(*, quiet: bool) -> Callable[[str, int, int | None], None] | None:
     """A bar on stderr for bytes that arrive, if stderr is a terminal; None where it is not."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not draws_bars():
         return None
-    from tqdm import tqdm
-
-    bars: dict[str, Any] = {}
+    bars: dict[str, Bar] = {}
 
     def show(name: str, done: int, total: int | None) -> None:
         if name not in bars:
-            bars[name] = tqdm(desc=printable(name), unit="B", unit_scale=True, leave=False)
-        bar = bars[name]
-        bar.total = total
-        bar.update(done - bar.n)
+            bars[name] = Bar(label=printable(name), unit="B", done=done, total=total).open()
+        bars[name].done, bars[name].total = done, total
         if done == total:
-            bar.close()
+            bars[name].close()
 
     return show

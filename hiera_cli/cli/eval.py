@@ -66,16 +66,27 @@ def evaluate(
     from hiera_cli.datasets.dataset import read_dataset
     from hiera_cli.report.bundle import write_report
     from hiera_cli.tasks.evaluation.evaluate import open_evaluation
+    from hiera_cli.tasks.evaluation.hints import labels_count_from_one
     from hiera_cli.video.decode import Limits
 
-    data = read_dataset(dataset, annotations=evaluation.annotations, split=evaluation.split)
+    with console.waiting("reading the data set", quiet=talk.quiet):
+        data = read_dataset(
+            dataset,
+            annotations=evaluation.annotations,
+            split=evaluation.split,
+            class_names=evaluation.class_names,
+            labels_from=evaluation.labels_from,
+        )
     _introduce(data, quiet=talk.quiet)
-    ready = open_evaluation(dataset, evaluation, engine, data=data)
+    with console.waiting(f"opening {engine.model}", quiet=talk.quiet):
+        ready = open_evaluation(dataset, evaluation, engine, data=data)
     _follow(ready, quiet=talk.quiet)
     account, summary = ready.result()
     command = printable(shlex.join(["hiera", *sys.argv[1:]]))
     write_report(account, summary, ready.folder, command=command, limits=Limits.of(engine))
     _show(summary, ready.folder, as_json=format == "json")
+    if labels_count_from_one(account):
+        console.say("hint: the labels seem to count from 1: try again with --labels-from 1")
     return exit_code(summary)
 
 

@@ -9,8 +9,9 @@ import typer
 
 from hiera_cli.cli import console
 from hiera_cli.cli.options import TalkOptions
-from hiera_cli.errors import NoInputError, UsageError
-from hiera_cli.inputs import InputPath, expand_inputs
+from hiera_cli.cli.sources import find_files
+from hiera_cli.errors import UsageError
+from hiera_cli.inputs import InputPath
 from hiera_cli.options import check_at_least
 
 if TYPE_CHECKING:
@@ -67,12 +68,13 @@ def export(
     check_at_least(1, threads=threads)
     if threads is not None:
         torch.set_num_threads(threads)
-    loaded = open_model(model, weights=weights, offline=offline, cache_dir=cache_dir)
-    folder = out or export_folder(loaded.weights_sha256, variant, cache_dir=cache_dir)
-    look = loaded.preprocessing
-    views = _views(verify or calibrate, look, num_views)
-    ranges = _views(calibrate, look, num_calibration_views) if int8 else None
-    record = export_model(loaded, variant, folder, views=views, calibration=ranges)
+    with console.waiting(f"exporting {model}", quiet=talk.quiet):
+        loaded = open_model(model, weights=weights, offline=offline, cache_dir=cache_dir)
+        folder = out or export_folder(loaded.weights_sha256, variant, cache_dir=cache_dir)
+        look = loaded.preprocessing
+        views = _views(verify or calibrate, look, num_views)
+        ranges = _views(calibrate, look, num_calibration_views) if int8 else None
+        record = export_model(loaded, variant, folder, views=views, calibration=ranges)
     if not talk.quiet:
         console.say(_summary(record))
         if out is None and variant.runs:
@@ -87,7 +89,7 @@ def _views(names: Sequence[str] | None, look: "Preprocessing", num: int) -> Any:
     from hiera_cli.tasks.export import read_views
 
     if names:
-        return read_views(spread(_files(names), num), look, num_views=num)
+        return read_views(spread(find_files(names, quiet=True), num), look, num_views=num)
     with generated_videos(num=1) as made_up:
         return read_views(made_up, look, num_views=num)
 
@@ -96,13 +98,6 @@ def spread(files: Sequence[InputPath], num_views: int) -> Sequence[InputPath]:
     """As many files as two views of each need, evenly over a list that may be sorted by class."""
     num = min(len(files), -(-num_views // 2))
     return [files[index * len(files) // num] for index in range(num)]
-
-
-def _files(names: Sequence[str]) -> list[InputPath]:
-    files = list(expand_inputs(names, stdin=sys.stdin))
-    if not files:
-        raise NoInputError("no video found", hint="name files or a folder that holds some")
-    return files
 
 
 def _summary(record: "ExportRecord") -> str:

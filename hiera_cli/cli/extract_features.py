@@ -10,8 +10,9 @@ import typer
 
 from hiera_cli.cli import console
 from hiera_cli.cli.options import Inputs, TalkOptions
-from hiera_cli.errors import Failure, NoInputError, UsageError
-from hiera_cli.inputs import InputPath, expand_inputs
+from hiera_cli.cli.sources import find_files
+from hiera_cli.errors import Failure, UsageError
+from hiera_cli.inputs import InputPath
 from hiera_cli.options import EngineOptions, FeatureOptions, TableOptions
 
 
@@ -54,11 +55,10 @@ def extract_features(
     """
     if out is None:
         raise UsageError("extract-features needs --out", hint="add --out features.parquet")
-    files = list(expand_inputs(inputs, stdin=sys.stdin))
-    if not files:
-        raise NoInputError("no video found", hint="name files or a folder that holds some")
+    files = find_files(inputs, quiet=talk.quiet)
     if dry_run:
-        return _estimate(files, out, engine, features, table, format)
+        with console.waiting("measuring", quiet=talk.quiet):
+            return _estimate(files, out, engine, features, table, format)
     return _write(files, out, engine, features, table, talk)
 
 
@@ -74,7 +74,8 @@ def _write(
     from hiera_cli.tasks.features.writer import VideoFeatures
 
     records = write_features(files, out, features=features, options=engine, table=table)
-    started = next(records)
+    with console.waiting(f"opening {engine.model}", quiet=talk.quiet):
+        started = next(records)
     assert isinstance(started, Started)
     num_good, num_failed, num_clips = started.num_finished, 0, 0
     if started.num_finished and not talk.quiet:

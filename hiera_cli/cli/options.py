@@ -61,11 +61,15 @@ def _flag(*names: str, help: str, panel: str, **rest: Any) -> Any:  # noqa: A002
 
 
 _MODEL, _VIEWS, _MACHINE, _OUTPUT = "Model", "Views", "Machine", "Output"
+_DATA = "Data set"
 
 FLAGS: dict[str, Any] = {
     "model": _flag("-m", "--model", help="Zoo name, model folder or weights file.", panel=_MODEL),
     "weights": _flag("--weights", help="Weights file for a zoo name.", panel=_MODEL),
     "labels": _flag("--labels", help="Class names: one a line, or JSON.", panel=_MODEL),
+    "input_size": _flag(
+        "--input-size", help="FRAMESxPIXELS other than the model's own, as 32x224.", panel=_MODEL
+    ),
     "offline": _flag("--offline", help="Never use the network.", panel=_MODEL),
     "cache_dir": _flag("--cache-dir", help="Where weights are kept.", panel=_MODEL),
     "protocol": _flag("--protocol", help="fast, balanced, paper or dense.", panel=_VIEWS),
@@ -87,7 +91,12 @@ FLAGS: dict[str, Any] = {
         show_default="on for more than one file",
         panel=_MACHINE,
     ),
+    "assume_fps": _flag(
+        "--assume-fps", help="Frame rate, where files state it wrong.", panel=_VIEWS
+    ),
     "hwaccel": _flag("--hwaccel", help="Decode on hardware: none, auto, cuda, …", panel=_MACHINE),
+    "class_names": _flag("--class-names", help="Names of a list's numbered classes.", panel=_DATA),
+    "labels_from": _flag("--labels-from", help="Number of a list's first class.", panel=_DATA),
     "out": _flag("-o", "--out", help="Write here instead of stdout.", panel=_OUTPUT),
     "format": _flag("-f", "--format", help="table, json, jsonl or csv.", panel=_OUTPUT),
     "quiet": _flag("-q", "--quiet", help="Nothing on stderr but errors.", panel=_OUTPUT),

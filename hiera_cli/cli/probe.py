@@ -1,6 +1,5 @@
 """`hiera probe`: what is in a video file, and which frames a protocol would take."""
 
-import sys
 from typing import IO, Any
 
 import typer
@@ -8,8 +7,9 @@ import typer
 from hiera_cli.cli import console
 from hiera_cli.cli.options import Inputs, OutputOptions
 from hiera_cli.cli.records import Layout, RecordWriter, Tally
-from hiera_cli.errors import Failure, NoInputError
-from hiera_cli.inputs import expand_inputs, printable
+from hiera_cli.cli.sources import Sources
+from hiera_cli.errors import Failure
+from hiera_cli.inputs import printable
 from hiera_cli.options import ProbeOptions
 
 FLAGS = {
@@ -28,15 +28,11 @@ def probe(inputs: Inputs, options: ProbeOptions, output: OutputOptions) -> int:
     """Show what is in video files, what is wrong with them, and which frames would be taken."""
     from hiera_cli.tasks.probe import probe_files
 
-    files = list(expand_inputs(inputs, stdin=sys.stdin))
-    if not files:
-        raise NoInputError("no video found", hint="name files or a folder that holds some")
+    files = Sources(inputs)
     tally = Tally()
     records = probe_files(files, options=options)
     with RecordWriter(output, Layout(COLUMNS, _rows, _show)) as writer:
-        for record in console.progress(
-            records, total=len(files), unit="videos", quiet=output.quiet
-        ):
+        for record in console.progress(records, total=files.num, unit="videos", quiet=output.quiet):
             tally.add(record)
             writer.write(record)
             if isinstance(record, Failure):
@@ -58,7 +54,7 @@ def _show(record: Any, stream: IO[str]) -> None:
     from rich.text import Text
 
     page = console.page(stream)
-    page.print(Text(printable(record.path), style="bold"))
+    page.print(Text(console.fit(printable(record.path), stream), style="bold"))
     turned = f", turned by {record.rotation}°" if record.rotation else ""
     rate = "variable, on average " if record.variable_frame_rate else ""
     facts = [

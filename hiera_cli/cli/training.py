@@ -1,6 +1,5 @@
 """What `hiera pretrain` and `hiera finetune` share: their flags, and how a run is shown."""
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 import typer
 
 from hiera_cli.cli import console
-from hiera_cli.errors import Failure
+from hiera_cli.cli.bar import Bar, closing_bar
+from hiera_cli.cli.terminal import draws_bars
 
 SOME_FAILED = 3
 
@@ -66,26 +66,27 @@ def follow(records: Iterable[Any], *, out: Path, quiet: bool, hint: str) -> int:
 
     process = this_process()
     speaks = process.is_main
-    bar: Any = None
+    bar: Bar | None = None
     failed = False
     best: Any = None
-    for record in records:
-        if isinstance(record, Skipped):
-            failed = True
-        if not speaks:
-            continue
-        if isinstance(record, Started):
-            bar = _start(record, quiet=quiet)
-        elif isinstance(record, Step):
-            bar.set_postfix_str(_progress(record), refresh=False)
-            bar.update()
-        elif isinstance(record, Epoch):
-            best = record if record.is_best else best
-            _end_epoch(record, out, quiet=quiet)
-        else:
-            _show_skipped(record.failure)
-    if bar is not None:
-        bar.close()
+    if speaks and not quiet and draws_bars():
+        Bar(label="getting ready").open()
+    with closing_bar():
+        for record in records:
+            if isinstance(record, Skipped):
+                failed = True
+            if not speaks:
+                continue
+            if isinstance(record, Started):
+                bar = _start(record, quiet=quiet)
+            elif isinstance(record, Step):
+                if bar is not None:
+                    _show_step(bar, record)
+            elif isinstance(record, Epoch):
+                best = record if record.is_best else best
+                _end_epoch(record, out, quiet=quiet)
+            else:
+                console.show_failure(record.failure)
     if speaks and not quiet:
         if best is not None and best.step == 0:
             console.say(
@@ -96,10 +97,8 @@ def follow(records: Iterable[Any], *, out: Path, quiet: bool, hint: str) -> int:
     return SOME_FAILED if failed and process.world_size == 1 else 0
 
 
-def _start(started: Any, *, quiet: bool) -> Any:
+def _start(started: Any, *, quiet: bool) -> Bar | None:
     """Say what begins; a progress bar with the time that is left, on terminals."""
-    from tqdm import tqdm
-
     if not quiet:
         console.say(
             f"{started.num_videos} videos, {started.num_steps} steps of "
@@ -108,21 +107,17 @@ def _start(started: Any, *, quiet: bool) -> Any:
         )
         if started.first_step:
             console.say(f"continues after step {started.first_step}")
-    hidden = quiet or not sys.stderr.isatty()
-    return tqdm(
-        total=started.num_steps,
-        initial=started.first_step,
-        unit="step",
-        dynamic_ncols=True,
-        disable=hidden,
-    )
+    if quiet or not draws_bars():
+        return None
+    return Bar(total=started.num_steps, done=started.first_step, unit="steps").open()
 
 
-def _progress(step: Any) -> str:
+def _show_step(bar: Bar, step: Any) -> None:
     text = f"loss {step.loss or 0.0:.4f}"
     if step.visible_tokens_per_second:
         text += f", {step.visible_tokens_per_second:.0f} visible tokens/s"
-    return text
+    bar.note = lambda: text
+    bar.done += 1
 
 
 def _end_epoch(epoch: Any, out: Path, *, quiet: bool) -> None:
@@ -140,7 +135,3 @@ def _end_epoch(epoch: Any, out: Path, *, quiet: bool) -> None:
         answers = epoch.trivial
         line += f"  (patch mean {answers.mean:.4f}, nearest visible patch {answers.copy:.4f})"
     console.say(f"{line}  {epoch.seconds:.1f} s")
-
-
-def _show_skipped(failure: Failure) -> None:
-    console.show_failure(failure)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hiera_cli.datasets.annotations import clean_label
+from hiera_cli.datasets.lists.rows import clean_label
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import printable
 

@@ -1,13 +1,15 @@
 """The splits of a data set: what they are called, and which folder holds one."""
 
 # os.path keeps every byte of a name, and says no where Path raises:
-# ruff: noqa: PTH100, PTH112, PTH118, PTH119, PTH208
+# ruff: noqa: PTH100, PTH112, PTH118, PTH119, PTH122, PTH208
 
 import os
+import re
+from collections.abc import Collection
 
 from hiera_cli.archives import split_archive, subfolders
 from hiera_cli.errors import UsageError
-from hiera_cli.inputs import printable
+from hiera_cli.inputs import is_debris, printable
 
 _SPLITS = {
     "val": frozenset({"val", "validate", "validation", "valid"}),
@@ -35,7 +37,7 @@ def own_name(folder: str) -> str:
 def split_folder(root: str, split: str) -> str | None:
     """The subfolder of `root` that is named after the split."""
     root = below_wrapper(root)
-    present = _subfolders(root)
+    present = subfolder_names(root)
     names = (name for name in sorted(split_aliases(split)) if name in present)
     return next((os.path.join(root, name) for name in names), None)
 
@@ -46,7 +48,7 @@ def split_names(root: str) -> set[str]:
     `train` and `val` side by side are splits, whatever else there is; a single one is, when all
     its neighbours are.
     """
-    folders = _subfolders(below_wrapper(root))
+    folders = subfolder_names(below_wrapper(root))
     called = {split for name in folders if (split := split_called(name))}
     return called if {"train", "val"} <= called or all(map(split_called, folders)) else set()
 
@@ -61,13 +63,15 @@ def below_wrapper(root: str) -> str:
     return root
 
 
-def _subfolders(root: str) -> list[str]:
+def subfolder_names(root: str) -> list[str]:
+    """The folders directly below `root`, sorted, without what is hidden or left behind by tools."""
     if split_archive(root):
         return subfolders(root)
     if not os.path.isdir(root):
         return []
-    entries = sorted(name for name in os.listdir(root) if not name.startswith("."))
-    return [name for name in entries if os.path.isdir(os.path.join(root, name))]
+    names = sorted(name for name in os.listdir(root) if not name.startswith("."))
+    folders = (name for name in names if os.path.isdir(os.path.join(root, name)))
+    return [name for name in folders if not is_debris(name)]
 
 
 def choose_split_folder(root: str, split: str | None) -> str:
@@ -85,10 +89,10 @@ def choose_split_folder(root: str, split: str | None) -> str:
 
 
 def _only_split_folder(root: str) -> str:
-    """`val` where all subfolders of `root` are splits, or the only one; else `root` itself."""
+    """`val` where subfolders of `root` are splits, or the only one; else `root` itself."""
     root = below_wrapper(root)
-    folders = _subfolders(root)
-    if not folders or not all(map(split_called, folders)):
+    folders = [name for name in subfolder_names(root) if split_called(name)]
+    if not split_names(root):
         return root
     fitting = [name for name in folders if split_called(name) == "val"] or folders
     if len(fitting) > 1:
@@ -96,3 +100,38 @@ def _only_split_folder(root: str) -> str:
             f"'{printable(root)}' holds several splits", hint=f"add --split {fitting[0]}"
         )
     return os.path.join(root, fitting[0])
+
+
+def split_in_name(path: str) -> str:
+    """The split that a file such as `kinetics_val_list.txt` is called after; empty if none is."""
+    called = (split_called(word) for word in sorted(words_of(path)))
+    return next((name for name in called if name), "")
+
+
+def words_of(path: str) -> set[str]:
+    """The words of a file's name, without its suffix."""
+    stem = os.path.splitext(os.path.basename(path))[0].lower()
+    return set(re.split(r"[^a-z]+", stem))
+
+
+def choose_split(present: Collection[str], split: str | None, source: str) -> str:
+    """The split of an annotation file that is meant, as the file spells it.
+
+    Args:
+        present: the splits that are there; one at least.
+        split: the one that is called for; None: the only one, or else `val`.
+        source: the file's name, for messages.
+
+    Raises:
+        UsageError: there is no such split, or several and none is called for.
+    """
+    if split is None and len(present) == 1:
+        return next(iter(present))
+    wanted = split_aliases(split or "val")
+    found = next((name for name in sorted(present) if name in wanted), None)
+    if found is None:
+        raise UsageError(
+            f"'{printable(source)}' has no split '{printable(split or 'val')}'",
+            hint=f"choose with --split: {', '.join(map(printable, sorted(present)))}",
+        )
+    return found

@@ -33,7 +33,6 @@ class ClipResult:
         features: (D,), or an unpooled map (..., D), or None.
     """
 
-    video_index: int
     input: InputPath
     clip: ClipPlan
     scores: Array | None
@@ -48,23 +47,14 @@ class VideoResult:
         scores: (K,) class probabilities, the mean over all views, or None.
     """
 
-    video_index: int
     input: InputPath
     info: VideoInfo
     num_views: int
     scores: Array | None
 
 
-@dataclass(frozen=True, slots=True)
-class VideoFailure:
-    """A video without a result; `ClipResult`s of it that came before are void."""
-
-    video_index: int
-    input: InputPath
-    failure: Failure
-
-
-Result = ClipResult | VideoResult | VideoFailure
+Result = ClipResult | VideoResult | Failure
+"""A `Failure` bears the name of its input; `ClipResult`s of that video before it are void."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -114,11 +104,11 @@ def run(
             at other sizes, and a run that was interrupted should give the same numbers.
 
     Yields:
-        for each video in input order its `ClipResult`s, then a `VideoResult` or `VideoFailure`.
+        for each video in input order its `ClipResult`s, then a `VideoResult` or a `Failure`.
     """
     runner = _Runner(backend, wanted, min_views=loader.batch_size if pad else 0)
     merger = _Merger(loader.protocol.num_crops)
-    for batch, output in _run_ahead(load_batches(_remember(inputs, merger), loader), runner):
+    for batch, output in _run_ahead(load_batches(inputs, loader), runner):
         for result in merger.add(batch, output):
             if clips or not isinstance(result, ClipResult):
                 yield result
@@ -134,12 +124,6 @@ def _run_ahead(batches: Iterable[Batch], runner: "_Runner") -> Iterator[tuple[Ba
             yield done, output.wait()
     for done, output in under_way:
         yield done, output.wait()
-
-
-def _remember(inputs: Iterable[InputPath], merger: "_Merger") -> Iterator[InputPath]:
-    for video_index, source in enumerate(inputs):
-        merger.sources[video_index] = source
-        yield source
 
 
 class _Runner:
@@ -177,7 +161,7 @@ class _Runner:
             hint = "use a smaller model, --dtype bfloat16 or --device cpu"
             raise HieraError("not enough memory for a single view", hint=hint) from error
         self._max_views = num_views // 2
-        torch.cuda.empty_cache()
+        torch.cuda.empty_cache()  # the pieces that failed are cached in sizes nobody wants now
         logger.warning("out of memory: batch size reduced to %d views", self._max_views)
 
 
@@ -209,7 +193,7 @@ class _Mean:
     def add(self, values: torch.Tensor | None) -> None:
         if values is None:
             return
-        array = values.double().numpy()
+        array = values.double().numpy()  # the mean must not depend on the batch size
         self._sum = array.copy() if self._sum is None else self._sum + array
         self._num += 1
 
@@ -221,7 +205,6 @@ class _Merger:
     """Turns views back into clips and videos; views arrive clip by clip, crop by crop."""
 
     def __init__(self, num_crops: int) -> None:
-        self.sources: dict[int, InputPath] = {}
         self._num_crops = num_crops
         self._clip_scores, self._clip_features = _Mean(), _Mean()
         self._video_scores = _Mean()
@@ -247,17 +230,14 @@ class _Merger:
         self._clip_scores.add(scores)
         self._clip_features.add(features)
         if slot.crop_index == self._num_crops - 1:
-            source = self.sources[slot.video_index]
             means = self._clip_scores.value(), self._clip_features.value()
             self._clip_scores, self._clip_features = _Mean(), _Mean()
-            yield ClipResult(slot.video_index, source, slot.clip, *means)
+            yield ClipResult(slot.input, slot.clip, *means)
 
-    def _end(self, end: VideoEnd) -> VideoResult | VideoFailure:
-        del self.sources[end.video_index]
+    def _end(self, end: VideoEnd) -> VideoResult | Failure:
         scores, num_views = self._video_scores.value(), self._num_views
         self._video_scores, self._num_views = _Mean(), 0
         if end.failure is not None or end.info is None:
-            failure = end.failure or Failure(end.input.name, "internal", "no result")
             self._clip_scores, self._clip_features = _Mean(), _Mean()
-            return VideoFailure(end.video_index, end.input, failure)
-        return VideoResult(end.video_index, end.input, end.info, num_views, scores)
+            return end.failure or Failure(end.input.name, "internal", "no result")
+        return VideoResult(end.input, end.info, num_views, scores)

@@ -70,6 +70,7 @@ class ViewSlot:
     """Where one view of a batch comes from."""
 
     video_index: int
+    input: InputPath
     clip: ClipPlan
     crop_index: int
 
@@ -104,6 +105,7 @@ class _Clip:
     """One decoded clip: T frames, each with its crops."""
 
     video_index: int
+    input: InputPath
     plan: ClipPlan
     frames: list[Crops]
 
@@ -135,7 +137,7 @@ def _fill_batches(items: Iterable[_Item], options: LoaderOptions) -> Iterator[Ba
             continue
         for crop_index in range(options.protocol.num_crops):
             item.write_view(crop_index, pixels[len(slots)])
-            slots.append(ViewSlot(item.video_index, item.plan, crop_index))
+            slots.append(ViewSlot(item.video_index, item.input, item.plan, crop_index))
             if len(slots) == options.batch_size:
                 yield _batch(pixels, slots, ended, options)
                 pixels, slots, ended = _empty_batch(options), [], []
@@ -195,22 +197,22 @@ class _Decoder:
         compute_alone()
         video_index, file = source
         try:
-            info = yield from self._clips(video_index, file.path)
+            info = yield from self._clips(video_index, file)
         except MediaError as error:
             failure = Failure(file.name, error.kind, error.message)
             yield VideoEnd(video_index, file, None, failure)
         else:
             yield VideoEnd(video_index, file, info, None)
 
-    def _clips(self, video_index: int, path: str) -> Generator[_Clip, None, VideoInfo]:
-        clips = self._reader.read(path, self._protocol, view_of=self._crop, shared=True)
+    def _clips(self, video_index: int, file: InputPath) -> Generator[_Clip, None, VideoInfo]:
+        clips = self._reader.read(file.path, self._protocol, view_of=self._crop, shared=True)
         while True:
             try:
                 plan, frames = next(clips)
             except StopIteration as end:
                 info: VideoInfo = end.value
                 return info
-            yield _Clip(video_index, plan, frames)
+            yield _Clip(video_index, file, plan, frames)
 
     def _crop(self, _: int, frame: npt.NDArray[np.uint8]) -> Crops:
         return crop_frame(frame, self._crop_plan)

@@ -7,11 +7,13 @@ import torch
 from hiera_cli.checkpoints.open import LoadedModel, open_model
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.checkpoints.transfer import Progress
+from hiera_cli.errors import UsageError
 from hiera_cli.inference.backend import Backend, make_backend
 from hiera_cli.inference.engine import Engine
 from hiera_cli.inference.loader import LoaderOptions
 from hiera_cli.machine import usable_cores
-from hiera_cli.options import EngineOptions, ProtocolName, auto_or_number
+from hiera_cli.model.resize import resized
+from hiera_cli.options import EngineOptions, ProtocolName, auto_or_number, parse_input_size
 from hiera_cli.video.decode import Limits
 from hiera_cli.video.hardware import find_hardware
 from hiera_cli.video.sampling import Protocol, make_protocol
@@ -51,8 +53,31 @@ def open_engine(
         need_head=need_head,
         progress=progress,
     )
+    if options.input_size is not None:
+        loaded = at_input_size(loaded, parse_input_size(options.input_size))
     backend = open_backend(loaded, options)
     return Engine(loaded, backend, loader_options(options, loaded.preprocessing, protocol))
+
+
+def at_input_size(loaded: LoadedModel, input_size: tuple[int, ...]) -> LoadedModel:
+    """The model for inputs (T, H, W) or (H, W) other than those that it was trained at.
+
+    Raises:
+        UsageError: a video model without frames, or an image model with them.
+        WeightsError: whole mask units do not fill that size; the hint says what does.
+    """
+    before = loaded.preprocessing
+    if len(input_size) != len(loaded.model.config.input_size):
+        want = "FRAMESxPIXELS, as 32x224" if loaded.model.config.is_video else "PIXELS, as 448"
+        raise UsageError(f"--input-size does not fit {loaded.name}", hint=f"use {want}")
+    crop_size = input_size[-1]
+    preprocessing = replace(
+        before,
+        num_frames=input_size[0] if loaded.model.config.is_video else 1,
+        crop_size=crop_size,
+        short_side=max(crop_size, round(crop_size * before.short_side / before.crop_size)),
+    )
+    return replace(loaded, model=resized(loaded.model, input_size), preprocessing=preprocessing)
 
 
 def open_backend(loaded: LoadedModel, options: EngineOptions) -> Backend:
@@ -114,7 +139,7 @@ def automatic_workers(preprocessing: Preprocessing, *, on_gpu: bool, cores: int)
 
     A GPU waits for decoding, so that all cores but the model's own work for it. On the CPU model
     and decoding share the cores: a large model needs little decoded (a view of Hiera-B keeps a
-    core busy for 4 s, decoding it for 0.04 s), a small one needs everybody.
+    core busy for 4 s, decoding it for 0.04 s), a small one needs all cores.
     """
     if on_gpu:
         return max(1, min(MAX_WORKERS, cores - 1))

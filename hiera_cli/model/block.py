@@ -40,6 +40,8 @@ class MaskUnitAttention(nn.Module):
     def _heads(self, x: Tensor) -> Tensor:
         """(B, M, U, C) to (rows, heads, tokens, head width): a view."""
         batch, units, tokens, _ = x.shape
+        # Units go into the batch dimension, which makes attention four-dimensional: PyTorch has
+        # fused kernels for that alone, and falls back to the plain product for five dimensions.
         rows = (batch * units, tokens) if self.plan.unit_attention else (batch, units * tokens)
         return x.view(*rows, self.plan.num_heads, -1).transpose(1, 2)
 
@@ -95,7 +97,7 @@ class Block(nn.Module):
         """(B, M, U, C) to (B, M, U / pool, C'), float."""
         normed = self.norm1(x)
         if self.plan.dim != self.plan.dim_out:
-            x = self.proj(normed)
+            x = self.proj(normed)  # the checkpoints' way: the skip path widens after the norm
         x = max_pool(x, self.plan.pool) + self.drop_path(self.attn(normed))
         out: Tensor = x + self.drop_path(self.mlp(self.norm2(x)))
         return out

@@ -100,7 +100,7 @@ class MaskedAutoencoder(Encoder):
 
     @property
     def frame_step(self) -> int:
-        """The decoder predicts every so-manieth frame (the first one of each token)."""
+        """The decoder predicts every Nth frame, the first one of each token."""
         if not self.config.is_video:
             return 1
         return self.config.patch_stride[0] * int(self.config.q_stride[0] ** self.config.q_pool)

@@ -101,6 +101,7 @@ def lock_output(output: Output) -> Iterator[None]:
 def _acquire(lock: IO[str], output: Output) -> None:
     """Lock the file and leave our name in it for the one who comes second."""
     try:
+        # flock, not a pid file: it is gone with the process, however that ends
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         lock.seek(0)
@@ -110,6 +111,7 @@ def _acquire(lock: IO[str], output: Output) -> None:
         ) from error
     except OSError as error:
         logger.warning("this file system cannot lock %s: %s", output.path, error)
+    # the file was opened before the other run ended and deleted it: a lock on nothing
     if os.fstat(lock.fileno()).st_nlink == 0:
         raise OutputError(
             f"{output.path} was finished by another run this moment",

@@ -43,6 +43,7 @@ class ShardWriter:
             self._write_group()
             self._close_shard()
         elif self._file is not None:
+            # pyarrow would write the footer on deletion
             self._file.is_open = False  # no footer: the disk may be full, and nobody reads it
 
     def write(self, batch: pa.RecordBatch) -> None:

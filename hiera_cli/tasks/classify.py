@@ -1,14 +1,14 @@
 """Action classification: for every video its most probable classes."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Final
 
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.exports.variants import Array
 from hiera_cli.inference.backend import Wanted
-from hiera_cli.inference.engine import Engine, VideoFailure, VideoResult
+from hiera_cli.inference.engine import Engine, VideoResult
 from hiera_cli.inference.open import open_engine
 from hiera_cli.inputs import InputPath, expand_inputs, input_names
 from hiera_cli.options import EngineOptions, with_changes
@@ -95,9 +95,10 @@ def classify_files(
 def _classifications(
     files: Iterable[InputPath], engine: Engine, top_k: int
 ) -> Iterator[Classification | Failure]:
-    for result in engine.run(files, Wanted(scores=True)):
-        if isinstance(result, VideoFailure):
-            yield replace(result.failure, path=result.input.path)
+    under_their_paths = (InputPath(file.path, file.path) for file in files)
+    for result in engine.run(under_their_paths, Wanted(scores=True)):
+        if isinstance(result, Failure):
+            yield result
         elif isinstance(result, VideoResult):
             yield _classification(result, engine, top_k)
 

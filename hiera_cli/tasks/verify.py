@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hiera_cli.errors import Failure, UsageError
-from hiera_cli.inference.engine import ClipResult, Engine, VideoFailure
+from hiera_cli.inference.engine import ClipResult, Engine
 from hiera_cli.inputs import InputPath
 from hiera_cli.options import EngineOptions, FeatureOptions
 from hiera_cli.tables import count_rows, read_metadata, take_rows
@@ -143,8 +143,8 @@ def _check_video(
     wanted_rows = {row.clip_index: row for row in rows}
     with closing(engine.run([source], wanted(features), clips=True, pad=True)) as results:  # type: ignore[type-var]
         for result in results:
-            if isinstance(result, VideoFailure):
-                yield result.failure
+            if isinstance(result, Failure):
+                yield result
                 return
             if isinstance(result, ClipResult):
                 row = wanted_rows.pop(result.clip.clip_index, None)

@@ -195,7 +195,12 @@ def _head_start(
 def _read(options: FinetuneOptions, initial: Initial, *, seed: int) -> LabelledVideos:
     """The labelled data, with as many labels as are asked for."""
     data = read_labelled(
-        options.data, annotations=options.annotations, val=options.val, known=initial.labels
+        options.data,
+        annotations=options.annotations,
+        val=options.val,
+        known=initial.labels,
+        class_names=options.class_names,
+        labels_from=options.labels_from,
     )
     if not options.hold_out and options.per_class is None:
         return data

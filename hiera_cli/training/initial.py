@@ -8,9 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from hiera_cli.checkpoints.file import open_weights
 from hiera_cli.checkpoints.folder import CONFIG_NAME, read_folder_config
-from hiera_cli.checkpoints.open import open_model
+from hiera_cli.checkpoints.open import find_source
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.checkpoints.zoo import BUNDLED_MODEL, bundled_folder, find_checkpoint, unknown_model
 from hiera_cli.errors import UsageError, WeightsError
@@ -63,10 +62,10 @@ def open_pretrained(name: str) -> Initial:
     """
     if name.endswith(".json"):
         raise UsageError(f"{name} is an architecture without weights", hint="add --from-scratch")
-    loaded = open_model(name, need_head=False)
-    file = open_weights(loaded.weights_path)
-    weights = {key: file.tensor(key) for key in file.shapes}
-    return Initial(loaded.model.config, loaded.preprocessing, loaded.labels, weights)
+    source = find_source(name, need_head=False)
+    weights = {key: source.file.tensor(key) for key in source.file.shapes}
+    labels = source.labels if source.has_head else ()
+    return Initial(source.config, source.preprocessing, labels, weights)
 
 
 def copy_weights(

@@ -61,8 +61,7 @@ class RunOptions:
         check_choices(self)
         check_device(self.device)
         check_at_least(0, seed=self.seed, workers=self.workers, save_every=self.save_every)
-        check_at_least(1, accumulate=self.accumulate)
-        check_at_least(1, validate_every=self.validate_every)
+        check_at_least(1, accumulate=self.accumulate, validate_every=self.validate_every)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +93,11 @@ class FinetuneOptions:
     """What to fine-tune on what.
 
     Attributes:
-        data: the labelled videos: class folders, a Kinetics folder or a list file.
+        data: the labelled videos or pictures: class folders, a zip archive of pictures, a
+            Kinetics folder or a list file.
         annotations: the file that labels them, when it is not found by itself.
+        class_names: a file with the names of a list's numbered classes; None: searched for.
+        labels_from: the number of a list's first class.
         val: labelled videos to validate on; None: the `val` split of `data`, when it has one.
         model: zoo name, model folder or config.json: the architecture and the initial weights.
         from_scratch: start from random weights.
@@ -115,6 +117,8 @@ class FinetuneOptions:
 
     data: str
     annotations: str | None = None
+    class_names: str | None = None
+    labels_from: int = 0
     val: str | None = None
     model: str = DEFAULT_MODEL
     from_scratch: bool = False
@@ -132,7 +136,7 @@ class FinetuneOptions:
         """Refuse values that cannot mean anything.
 
         Raises:
-            UsageError: a value that is no choice or out of range.
+            UsageError: a value that is no choice, or a number out of range.
         """
         check_choices(self)
         check_at_least(0, hold_out=self.hold_out)
@@ -144,7 +148,8 @@ class PretrainOptions:
     """What to pretrain on what.
 
     Attributes:
-        inputs: files, folders, globs and @lists of videos (for image models also of pictures).
+        inputs: files, folders, globs and @lists of videos; for image models also of pictures, and
+            zip archives of them.
         model: zoo name, model folder or config.json: the architecture.
         from_weights: start from the model's weights instead of random ones.
         preview: folder for pictures of input, visible part and reconstruction; None: none.

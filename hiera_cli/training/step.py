@@ -36,6 +36,7 @@ def backward(run: Run, forward: nn.Module, batches: Sequence[Batch]) -> tuple[fl
     num_clips = int(sum_over_processes(counts).item())
     if num_clips == 0:
         return 0.0, 0
+    # summed on the device: reading a loss for each part would make the GPU wait for Python
     total = torch.zeros(1, device=run.device)
     with _random_state(run):
         for index, batch in enumerate(batches):
@@ -69,12 +70,12 @@ def _backward_part(
 def update(run: Run) -> float | None:
     """One optimizer step; the norm of the gradient, None when it overflowed."""
     state = run.state
-    state.scaler.unscale_(state.optimizer)
+    state.scaler.unscale_(state.optimizer)  # the limit is for true gradients
     limit = run.recipe.clip_norm or float("inf")
     norm = nn.utils.clip_grad_norm_(state.model.parameters(), limit).item()
     state.scaler.step(state.optimizer)
     state.scaler.update()
-    state.optimizer.zero_grad(set_to_none=True)
+    state.optimizer.zero_grad(set_to_none=True)  # no pass over memory to write zeros
     if state.average:
         state.average.update(state.model, step=state.step)
     return norm if np.isfinite(norm) else None

@@ -8,6 +8,7 @@ whatever it is called, has no way to reach another file or a socket.
 import errno
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import av.error
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from hiera_cli.archives import read_member, split_archive
 from hiera_cli.errors import FailureKind, MediaError
 from hiera_cli.video.avlog import Message, caught_messages
 from hiera_cli.video.boxes import check_boxes
@@ -27,7 +29,7 @@ from hiera_cli.video.hardware import accelerator
 # Containers and elementary streams that hold their own data. Left out on purpose: everything
 # that refers to other files (hls, dash, concat, sdp, image2, vobsub, imf), scripts (avisynth,
 # lavfi), and text that FFmpeg would render (tty). Audio is in, so that it is named as such.
-_FORMATS = (
+FORMATS = (
     "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,asf_o,ogg,rm,mxf,mxf_opatom,gxf,dv,nut,"
     "wtv,ivf,obu,av1,h261,h263,h264,hevc,vvc,vc1,m4v,cavsvideo,mjpeg,yuv4mpegpipe,gif,apng,"
     "jpeg_pipe,png_pipe,bmp_pipe,webp_pipe,tiff_pipe,mp3,aac,ac3,eac3,flac,wav,w64,aiff,amr,caf"
@@ -48,6 +50,7 @@ class OpenVideo:
         stream: the video stream; it has a decoder.
         stated_seconds: how long the video lasts according to a header that FFmpeg corrects.
         damage: what FFmpeg complained about while it opened the file.
+        assumed_fps: the frame rate, whatever the file states; None: what it states.
     """
 
     path: str
@@ -55,6 +58,7 @@ class OpenVideo:
     stream: VideoStream
     stated_seconds: float | None
     damage: tuple[str, ...]
+    assumed_fps: float | None = None
 
     @property
     def time_base(self) -> Fraction:
@@ -64,7 +68,12 @@ class OpenVideo:
 
 @contextmanager
 def open_video(
-    path: str, *, max_pixels: int, timeout_seconds: float | None, hardware: str | None = None
+    path: str,
+    *,
+    max_pixels: int,
+    timeout_seconds: float | None,
+    hardware: str | None = None,
+    assumed_fps: float | None = None,
 ) -> Iterator[OpenVideo]:
     """Open a regular file and choose its video stream.
 
@@ -74,6 +83,7 @@ def open_video(
             whose streams FFmpeg finds by decoding without options, after one was allocated).
         timeout_seconds: for opening, and for each read.
         hardware: FFmpeg's device type to decode with, as far as it works.
+        assumed_fps: the frame rate, whatever the file states; None: what it states.
 
     Raises:
         MediaError: the file cannot be opened or holds no video.
@@ -86,18 +96,26 @@ def open_video(
         os.close(descriptor)
     try:
         stream = _choose_stream(container, max_pixels)
+        # Four places hold max_pixels, because sizes become known at four moments: the container's
+        # option while FFmpeg probes streams, the header's claim (_choose_stream), the decoder's own
+        # option for sizes that a frame announces, and each frame that came out (passes.py): a codec
+        # without the check hands out whatever it decoded.
         stream.codec_context.options = {"max_pixels": str(_padded(max_pixels))}
         damage = tuple(text.strip() for _level, context, text in messages if context)
-        # Generated presentation times are scrambled for AVI with B-frames.
+        # AVI stores no presentation times; with B-frames the ones that GENPTS makes up come out
+        # scrambled, so that they must not be asked for: decoding times or counting take over.
         container.flags &= ~_GENERATE_PTS
-        yield OpenVideo(path, container, stream, stated_seconds, damage)
+        yield OpenVideo(path, container, stream, stated_seconds, damage, assumed_fps)
     finally:
         container.close()
 
 
 def _open_regular_file(path: str) -> int:
     """Descriptor of a regular file; nothing else is even opened, since that may block."""
+    archived = split_archive(path)
     try:
+        if archived and archived[1]:
+            return _unpacked(path)
         mode = os.stat(path).st_mode  # noqa: PTH116 - Path("") is the folder "."
         if not stat.S_ISREG(mode):
             raise MediaError("not_a_video", _what_it_is(mode))
@@ -106,6 +124,14 @@ def _open_regular_file(path: str) -> int:
         raise MediaError(_kind_of_os_error(error), error.strerror or str(error)) from error
     except ValueError as error:  # a NUL in the name
         raise MediaError("not_found", str(error)) from error
+
+
+def _unpacked(path: str) -> int:
+    """Descriptor of a file without a name that holds a picture from an archive."""
+    with tempfile.TemporaryFile() as file:
+        file.write(read_member(path))
+        file.seek(0)
+        return os.dup(file.fileno())
 
 
 def _what_it_is(mode: int) -> str:
@@ -127,10 +153,13 @@ def _open_container(
     descriptor: int, max_pixels: int, timeout_seconds: float | None, hardware: str | None
 ) -> tuple[av.container.InputContainer, list[Message]]:
     """The open file and what FFmpeg said of it; in software where the device cannot be had."""
+    # The file is opened by descriptor, never by name: FFmpeg takes "12:30 clip.mp4" or "pipe:0" for
+    # a URL. The whitelists keep playlists from opening other files, and sockets, whatever their
+    # suffix, and a text file from being "decoded" as ANSI art.
     options = {
         "fd": str(descriptor),
         "protocol_whitelist": "fd",
-        "format_whitelist": _FORMATS,
+        "format_whitelist": FORMATS,
         "max_pixels": str(_padded(max_pixels)),
     }
     os.lseek(descriptor, 0, os.SEEK_SET)
@@ -139,7 +168,7 @@ def _open_container(
             container = av.open(
                 "fd:",
                 options=options,
-                metadata_errors="replace",
+                metadata_errors="replace",  # tags in Latin-1 would end in UnicodeDecodeError
                 timeout=timeout_seconds,
                 hwaccel=accelerator(hardware) if hardware else None,
             )
@@ -164,6 +193,7 @@ def _opening_error(error: Exception, messages: list[Message]) -> MediaError:
 
 
 def _choose_stream(container: av.container.InputContainer, max_pixels: int) -> VideoStream:
+    # not streams.video[0]: the first may be cover art or a thumbnail track
     stream = container.streams.best("video")
     if not isinstance(stream, VideoStream):
         raise MediaError("no_video_stream", "it holds no video")

@@ -131,9 +131,10 @@ def decode_video(
         MediaError: the file cannot be read as video.
     """
     with Reader(path, limits) as reader:
+        # one reformatter a file: swscale sets up tables for each size that cost more than a frame
         job = _Job(reader, reader.scan(), protocol, VideoReformatter(), square_pixels)
         for event in job.events(threads):
-            reader.budget.pause()
+            reader.budget.pause()  # the consumer's time is not the file's
             yield event
             reader.budget.resume()
 
@@ -194,6 +195,8 @@ class _Job:
         timeline = None
         if self.scan.num_frames and not self.scan.damage and self.scan.keys[0]:
             timeline = predicted_timeline(self.reader.video, self.scan)
+        # twice is the rule (a plan from the packets, a plan from the frames); a third time is for
+        # codecs that conceal damage differently once more
         for _ in range(3):
             clips = plan_clips(timeline, self.protocol) if timeline else ()
             info = yield from self._decode_all(timeline, clips)

@@ -16,17 +16,23 @@ class Limits:
         timeout_seconds: decoding time per video; None: no limit.
         max_silent_packets: packets in a row without a frame.
         hardware: FFmpeg's device type that decodes files in good order; None: the processor.
+        assumed_fps: the frame rate, whatever the file states; None: what it states.
     """
 
     max_pixels: int = MAX_PIXELS
     timeout_seconds: float | None = TIMEOUT_SECONDS
     max_silent_packets: int = 20_000
     hardware: str | None = None
+    assumed_fps: float | None = None
 
     @classmethod
     def of(cls, options: DecodeOptions) -> Self:
         """The limits that a user's options set."""
-        return cls(max_pixels=options.max_pixels, timeout_seconds=options.timeout or None)
+        return cls(
+            max_pixels=options.max_pixels,
+            timeout_seconds=options.timeout or None,
+            assumed_fps=options.assume_fps,
+        )
 
 
 DEFAULT_LIMITS = Limits()

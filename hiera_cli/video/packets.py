@@ -72,7 +72,7 @@ def read_packets(video: OpenVideo, damage: list[str]) -> Iterator[VideoPacket]:
     """The packets of the video stream; reading errors are noted and end the stream."""
     for other in video.container.streams:
         if other is not video.stream:
-            other.discard = Discard.all
+            other.discard = Discard.all  # sound need not be read
     packets = video.container.demux(video.stream)
     while True:
         with caught_messages() as messages:
@@ -112,7 +112,7 @@ def scan_packets(
         tick = packet.pts if packet.pts is not None else packet.dts
         ticks.append(NO_TICK if tick is None else tick)
         keys.append(packet.is_keyframe)
-        shown.append(not packet.is_discard)
+        shown.append(not packet.is_discard)  # edit lists hide packets that must still be decoded
         if packet.is_corrupt:
             damage.append("a packet is cut short")
         if tick is not None and tick >= last_tick and not packet.is_discard:
@@ -120,6 +120,7 @@ def scan_packets(
         kept_bytes += packet.size + _PACKET_BYTES
         if kept is not None:
             kept.append(packet)
+            # small files are not read twice; of large ones nothing may stay in memory
             kept = kept if kept_bytes <= _KEPT_BYTES else None
     scan = PacketScan(
         np.array(ticks, dtype=np.int64),
@@ -162,6 +163,7 @@ def plan_runs(scan: PacketScan, wanted: Sequence[int]) -> tuple[PacketRun, ...]:
 def _key_before(scan: PacketScan, key_places: npt.NDArray[np.int64], place: int) -> int:
     """The last key packet that is stored before the packet and not shown after it."""
     nearest = int(np.searchsorted(key_places, place, side="right")) - 1
+    # stored before and shown after: the leading pictures of an open group need the key before it
     while nearest >= 0 and scan.ticks[key_places[nearest]] > scan.ticks[place]:
         nearest -= 1
     return int(key_places[nearest]) if nearest >= 0 else 0

@@ -86,6 +86,8 @@ class Decoder:
         and the last frames of a truncated file are lost.
         """
         context = self.video.stream.codec_context
+        # one thread means slices: FFmpeg's frame threading gives other frames of a damaged file in
+        # each run, and a truncated one ends two frames early without a word
         context.thread_count = num_threads
         context.thread_type = ThreadType.SLICE if num_threads == 1 else ThreadType.AUTO
 
@@ -100,7 +102,7 @@ class Decoder:
             try:
                 frames = self.video.stream.codec_context.decode(packet)
             except FOREIGN_ERRORS as error:
-                frames = []
+                frames = []  # one bad packet must not end the file
                 messages.append((0, "", getattr(error, "strerror", None) or str(error)))
         texts = [text.strip() for _level, _context, text in messages]
         self._refuse_size(texts)
@@ -180,10 +182,12 @@ def wanted_frames(
         if place < run.start:
             continue
         if droppable:
+            # NONREF drops what no other frame refers to before it is decoded
             keep = place in needed or bool(scan.keys[place])
             decoder.video.stream.codec_context.skip_frame = "DEFAULT" if keep else "NONREF"
         yield from collector.take(decoder.decode(packet), run.start)
         if place == run.stop:
+            # the decoder holds frames back to put them in order; only draining brings them out
             yield from collector.take(decoder.decode(None), run.start)
             decoder.flush()
             following = next(runs, None)

@@ -119,6 +119,7 @@ def upright_rgb(
         src_color_range=levels,
         **_ONE_THREAD,
     )
+    # through swscale always: to_ndarray of native formats fails on odd widths, 12 bit, alpha
     rgb = cast(npt.NDArray[np.uint8], picture.to_ndarray())
     orientation = orientation_of(frame)
     if orientation.transpose:
@@ -127,4 +128,4 @@ def upright_rgb(
         rgb = rgb[:, ::-1]
     if orientation.flip_y:
         rgb = rgb[::-1]
-    return np.ascontiguousarray(rgb)
+    return np.ascontiguousarray(rgb)  # rows are padded, and turned ones are views

@@ -76,5 +76,6 @@ class Reader:
                 max_pixels=self._limits.max_pixels,
                 timeout_seconds=self._limits.timeout_seconds,
                 hardware=hardware,
+                assumed_fps=self._limits.assumed_fps,
             )
         )

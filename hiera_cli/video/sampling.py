@@ -13,8 +13,10 @@ import numpy.typing as npt
 
 from hiera_cli.errors import UsageError
 from hiera_cli.options import SamplingName
+from hiera_cli.video.windows import lay_windows
 
 TARGET_FPS = 30.0
+Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,19 +178,19 @@ def plan_clips(timeline: Timeline, protocol: Protocol) -> tuple[ClipPlan, ...]:
         raise ValueError("cannot plan clips of a video without frames")
     if protocol.sampling == "segments":
         return _segment_clips(timeline, protocol)
+    if protocol.num_clips is None:
+        return _windows(timeline, protocol)
     span_frames = max(1.0, protocol.window_seconds * timeline.fps)
     starts = _clip_starts(timeline, protocol, span_frames)
     return tuple(
-        _clip(index, start, span_frames, timeline, protocol.num_frames)
+        _clip_at(index, _positions(start, span_frames, timeline, protocol.num_frames), timeline)
         for index, start in enumerate(starts)
     )
 
 
 def _clip_starts(timeline: Timeline, protocol: Protocol, span_frames: float) -> list[float]:
-    """First frame of each clip, counted in frames at the average rate."""
-    if protocol.num_clips is None:
-        hop_seconds = protocol.hop_seconds or protocol.window_seconds
-        return _window_starts(timeline, hop_seconds * timeline.fps)
+    """First frame of each of evenly spread clips, counted in frames at the average rate."""
+    assert protocol.num_clips is not None
     slack = max(timeline.num_frames - span_frames, 0.0)
     if protocol.draws is not None:
         return [slack * draw for draw in protocol.draws]
@@ -198,28 +200,33 @@ def _clip_starts(timeline: Timeline, protocol: Protocol, span_frames: float) -> 
     return [clip_index * step for clip_index in range(protocol.num_clips)]
 
 
-def _window_starts(timeline: Timeline, hop_frames: float) -> list[float]:
-    """Starts of back-to-back windows, as long as one frame of the window exists.
+def _windows(timeline: Timeline, protocol: Protocol) -> tuple[ClipPlan, ...]:
+    """Back-to-back windows of the protocol's length, or with its hop."""
+    hop_seconds = protocol.hop_seconds or protocol.window_seconds
+    span_frames = max(1.0, protocol.window_seconds * timeline.fps)
 
-    Where frames are further apart than windows, those that would only repeat the frame before
-    them are left out, so that a gap of hours, or a rate of one frame a day, costs nothing.
-    """
-    num_frames = timeline.num_frames
-    if timeline.constant and hop_frames >= 1:
-        return [k * hop_frames for k in range(max(1, int(np.ceil(num_frames / hop_frames))))]
-    positions = np.arange(num_frames, dtype=np.float64)
-    if not timeline.constant:
-        positions = (timeline.times_seconds - timeline.times_seconds[0]) * timeline.fps
-    windows = np.unique(((positions + 1e-6) // hop_frames).astype(np.int64))
-    return [float(k * hop_frames) for k in windows]
+    def frames_from(start: float) -> Indices:
+        positions = _positions(start, span_frames, timeline, protocol.num_frames)
+        return timeline.shown_at_index(positions)
+
+    times = np.arange(timeline.num_frames) if timeline.constant else timeline.times_seconds
+    scale = 1.0 if timeline.constant else timeline.fps
+    rows = lay_windows(
+        (times - times[0]) * scale,
+        constant=timeline.constant,
+        hop_frames=hop_seconds * timeline.fps,
+        span_frames=span_frames,
+        num_frames=protocol.num_frames,
+        leaves_gaps=hop_seconds > protocol.window_seconds,
+        frames_from=frames_from,
+    )
+    return tuple(_clip_of(index, row, timeline) for index, row in enumerate(rows))
 
 
-def _clip(
-    clip_index: int, start: float, span_frames: float, timeline: Timeline, num_frames: int
-) -> ClipPlan:
+def _positions(start: float, span_frames: float, timeline: Timeline, num_frames: int) -> Indices:
+    """T frames of a clip, counted at the average rate."""
     positions = linspace(start, start + span_frames - 1, num_frames)
-    last = timeline.num_frames - 1
-    return _clip_at(clip_index, np.floor(np.clip(positions, 0, last)).astype(np.int64), timeline)
+    return np.floor(np.clip(positions, 0, timeline.num_frames - 1)).astype(np.int64)
 
 
 def _segment_clips(timeline: Timeline, protocol: Protocol) -> tuple[ClipPlan, ...]:
@@ -239,9 +246,13 @@ def _segment_clips(timeline: Timeline, protocol: Protocol) -> tuple[ClipPlan, ..
     return tuple(_clip_at(k, row, timeline) for k, row in enumerate(chosen))
 
 
-def _clip_at(clip_index: int, positions: npt.NDArray[np.int64], timeline: Timeline) -> ClipPlan:
+def _clip_at(clip_index: int, positions: Indices, timeline: Timeline) -> ClipPlan:
     """The clip of the frames on display at `positions`, counted at the average rate."""
-    chosen = timeline.shown_at_index(positions)
+    return _clip_of(clip_index, timeline.shown_at_index(positions), timeline)
+
+
+def _clip_of(clip_index: int, chosen: Indices, timeline: Timeline) -> ClipPlan:
+    """The clip of the frames `chosen`."""
     times = timeline.times_seconds[chosen]
     return ClipPlan(
         clip_index=clip_index,

@@ -14,7 +14,7 @@ from hiera_cli.video.info import VideoInfo
 from hiera_cli.video.packets import PacketScan
 from hiera_cli.video.picture import Orientation, displayed_size, has_known_colours, orientation_of
 from hiera_cli.video.sampling import Timeline
-from hiera_cli.video.timeline import NO_TICK, Clock, make_timeline
+from hiera_cli.video.timeline import NO_TICK, Clock, doubts, make_timeline
 
 _MAX_TOLD = 3
 
@@ -25,7 +25,8 @@ def clock_of(video: OpenVideo) -> Clock:
     rates = (stream.codec_context.framerate, stream.guessed_rate, stream.average_rate)
     nominal = next((float(rate) for rate in rates if rate), None)
     average = stream.average_rate or stream.guessed_rate
-    return Clock(video.time_base, float(average) if average else None, nominal)
+    stated = float(average) if average else None
+    return Clock(video.time_base, stated, nominal, video.assumed_fps)
 
 
 def predicted_timeline(video: OpenVideo, scan: PacketScan) -> Timeline:
@@ -66,13 +67,14 @@ class Survey:
                 self.warnings.append("its colours are tagged in no known way: BT.601 is assumed")
             self._orientation = orientation_of(frame)
             self._pixel_format = frame.format.name
-        elif shape != self._format:
+        elif shape != self._format:  # legal in H.264, VP9 and transport streams
             self.warnings.append(
                 f"at frame {len(self.ticks)} the picture changes to "
                 f"{shape[0]}x{shape[1]} {shape[2]}"
             )
         self._format = shape
         self._last_duration = frame.duration
+        # raw streams have no presentation times at all; MPEG-PS lacks them for the last frames
         tick = frame.pts if frame.pts is not None else frame.dts
         self.ticks.append(NO_TICK if tick is None else tick)
 
@@ -105,7 +107,8 @@ class Survey:
             warnings=(
                 *_told(damage, "damaged: "),
                 *_told(self.warnings),
-                *_false_duration(video, duration),
+                *(_false_duration(video, duration) if video.assumed_fps is None else ()),
+                *(doubts(timeline) if video.assumed_fps is None else ()),
             ),
             timeline=timeline,
         )

@@ -14,6 +14,7 @@ from hiera_cli.video.sampling import Timeline
 
 NO_TICK = -(2**63)  # stands for a time that is not stated
 FALLBACK_FPS = 30.0
+HIGHEST_FPS = 1000.0  # beyond it, a warning
 _MAX_FPS = 1e6
 _RATE_TOLERANCE = 0.01
 _ROUNDING_SECONDS = 0.001  # times that once went through a millisecond clock
@@ -32,11 +33,13 @@ class Clock:
         time_base: seconds in one tick.
         average_fps: number of frames over duration as the container states it; None: not stated.
         nominal_fps: the rate that the codec or the container was made for; None: not stated.
+        assumed_fps: the rate that is taken instead of all that is stated; None: none.
     """
 
     time_base: Fraction
     average_fps: float | None
     nominal_fps: float | None
+    assumed_fps: float | None = None
 
 
 def make_timeline(
@@ -53,8 +56,11 @@ def make_timeline(
         the timeline, and what was wrong with the times. Times that are missing, repeat, run
         backwards or are absurd are replaced by counting at the stated rate.
     """
+    if clock.assumed_fps is not None:
+        return _even(ticks, clock, clock.assumed_fps), ()
     ticks = _filled(ticks)
     times = ticks.astype(np.float64) * float(clock.time_base)
+    # edit lists may give two frames one time, and a broken muxer any time at all
     ascending = bool(np.all(times[1:] > times[:-1]))  # the difference of ticks may overflow
     if NO_TICK in ticks or not ascending or np.abs(times).max() > _MAX_SECONDS:
         return _counted(ticks, clock)
@@ -84,12 +90,8 @@ def _counted(ticks: Ticks, clock: Clock) -> tuple[Timeline, tuple[str, ...]]:
     """Frames at a constant rate, since their own times cannot be used."""
     stated = plausible_fps(clock.nominal_fps) or plausible_fps(clock.average_fps)
     fps = stated or FALLBACK_FPS
-    known = ticks[ticks != NO_TICK]
-    start = float(known.min()) * float(clock.time_base) if len(known) else 0.0
-    start = start if abs(start) <= _MAX_SECONDS else 0.0
-    times = start + np.arange(len(ticks)) / fps
-    timeline = Timeline(fps, times, start + len(ticks) / fps, constant=True)
-    if len(known):
+    timeline = _even(ticks, clock, fps)
+    if np.any(ticks != NO_TICK):
         return timeline, (
             f"frame times are missing, repeat, run backwards or are absurd; frames are counted "
             f"at {fps:g} fps",
@@ -97,6 +99,15 @@ def _counted(ticks: Ticks, clock: Clock) -> tuple[Timeline, tuple[str, ...]]:
     if stated is None:
         return timeline, (f"no frame times and no frame rate; {fps:g} fps is assumed",)
     return timeline, ()
+
+
+def _even(ticks: Ticks, clock: Clock, fps: float) -> Timeline:
+    """Frames at a constant rate from the earliest time that is stated."""
+    known = ticks[ticks != NO_TICK]
+    start = float(known.min()) * float(clock.time_base) if len(known) else 0.0
+    start = start if abs(start) <= _MAX_SECONDS else 0.0
+    times = start + np.arange(len(ticks)) / fps
+    return Timeline(fps, times, start + len(ticks) / fps, constant=True)
 
 
 def _timed(times: Seconds, clock: Clock, last_seconds: float) -> Timeline:
@@ -115,13 +126,24 @@ def _timed(times: Seconds, clock: Clock, last_seconds: float) -> Timeline:
     end = float(times[-1]) + (last_seconds or 1 / mean_fps)
     fps = num_frames / (end - float(times[0]))
     if average and _agree(average, fps):
-        fps = average
+        fps = average  # 30000/1001 rather than 29.97003: indices follow from it
     return Timeline(fps, times, end, constant=False)
 
 
 def plausible_fps(fps: float | None) -> float | None:
     """The rate, unless it is none or absurd."""
     return fps if fps is not None and 0 < fps <= _MAX_FPS else None
+
+
+def doubts(timeline: Timeline) -> tuple[str, ...]:
+    """A warning where the rate is one that no camera has."""
+    if timeline.fps <= HIGHEST_FPS:
+        return ()
+    seconds = timeline.end_seconds - float(timeline.times_seconds[0])
+    return (
+        f"a rate of {timeline.fps:.6g} frames a second cannot be true ({timeline.num_frames} "
+        f"frames in {seconds:.3g} s): give the real one with --assume-fps",
+    )
 
 
 def _agree(stated_fps: float, measured_fps: float) -> bool:

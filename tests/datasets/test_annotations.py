@@ -1,17 +1,12 @@
-import os
 from pathlib import Path
 
 import pytest
 
 from hiera_cli.datasets.annotations import (
     ClipKey,
-    ListedPath,
-    clean_label,
     clip_key,
     is_kinetics_csv,
-    open_lines,
     read_kinetics,
-    read_list,
 )
 from hiera_cli.errors import UsageError
 
@@ -25,10 +20,6 @@ abseiling,--07WQ2iBlw,1,11,validate,0
 def rows(text: str) -> list[tuple[str, str, str]]:
     read = read_kinetics(text.splitlines(keepends=True), source="x.csv")
     return [(row.label, row.key.stem, row.split) for row in read]
-
-
-def listed(text: str) -> list[ListedPath]:
-    return list(read_list(text.splitlines(keepends=True), source="x.txt"))
 
 
 def test_kinetics_rows_with_quotes_dashes_and_underscores() -> None:
@@ -78,69 +69,6 @@ def test_bad_kinetics_files_name_the_line(text: str, problem: str) -> None:
 )
 def test_clip_key_of_a_file_name(name: str, key: ClipKey | None) -> None:
     assert clip_key(name) == key
-
-
-@pytest.mark.parametrize(
-    ("line", "path", "label"),
-    [
-        ("a.mp4 3", "a.mp4", "3"),
-        ("/data/my videos/a b.mp4 12", "/data/my videos/a b.mp4", "12"),
-        ("a, b.mp4,7", "a, b.mp4", "7"),
-        ("a.mp4\t0", "a.mp4", "0"),
-        ("a.mp4 playing guitar", "a.mp4", "playing guitar"),
-        ("dir.mp4/a b.MKV,tai chi", "dir.mp4/a b.MKV", "tai chi"),
-        ("a.mp4 , 'quoted'", "a.mp4", "'quoted'"),
-        ('"a ""b"".mp4","pull ups"', 'a "b".mp4', "pull ups"),
-        ('"my video.mp4" 5', "my video.mp4", "5"),
-        ("no suffix 9", "no suffix", "9"),
-        ("no_suffix walking", "no_suffix", "walking"),
-        ("photo.JPEG n01440764", "photo.JPEG", "n01440764"),
-    ],
-)
-def test_lines_are_split_from_the_right(line: str, path: str, label: str) -> None:
-    assert listed(line + "\r\n") == [ListedPath(path, label)]
-
-
-@pytest.mark.parametrize("line", ["alone.mp4", "alone", ",", '"" 3', 'a.mp4 ""'])
-def test_a_line_without_path_and_label_is_refused(line: str) -> None:
-    with pytest.raises(UsageError, match="line 2"):
-        listed(f"a.mp4 1\n{line}\n")
-
-
-def test_blank_lines_and_byte_order_mark_do_not_count(tmp_path: Path) -> None:
-    file = tmp_path / "list.txt"
-    file.write_bytes(b"\xef\xbb\xbfa.mp4 1\r\n\r\n  \nb.mp4 2")
-    assert list(read_list(open_lines(str(file)), source="list")) == [
-        ListedPath("a.mp4", "1"),
-        ListedPath("b.mp4", "2"),
-    ]
-
-
-def test_bytes_that_are_not_utf8_stay_the_same_file_name(tmp_path: Path) -> None:
-    file = tmp_path / "list.txt"
-    file.write_bytes(b"caf\xe9.mp4 1\n")
-    (entry,) = read_list(open_lines(str(file)), source="list")
-    assert os.fsencode(entry.path) == b"caf\xe9.mp4"
-
-
-def test_labels_are_safe_to_print() -> None:
-    assert clean_label(' "\x1b[31mred\u202e"\udce9 ') == '\\x1b[31mred\\u202e"\\xe9'
-
-
-@pytest.mark.parametrize("content", [b"\0\0\0\x18ftypmp42 1\n", b"x" * 100_000])
-def test_a_video_given_as_a_list_is_refused(tmp_path: Path, content: bytes) -> None:
-    file = tmp_path / "clip.mp4"
-    file.write_bytes(content)
-    with pytest.raises(UsageError, match="not a text file"):
-        list(open_lines(str(file)))
-    assert not is_kinetics_csv(str(file))
-
-
-def test_only_regular_files_are_opened(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.csv")
-    for path in (tmp_path, tmp_path / "pipe.csv", tmp_path / "absent.csv"):
-        with pytest.raises(UsageError, match="is not a file"):
-            list(open_lines(str(path)))
 
 
 def test_kinetics_header_is_recognised(tmp_path: Path) -> None:

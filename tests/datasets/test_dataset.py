@@ -45,14 +45,16 @@ def test_kinetics_folder_keeps_missing_videos_and_counts_repeated_rows(kinetics:
     dataset = read_dataset(str(kinetics))
     guitar = "val/playing_guitar/a_b-c_000001_000011.mkv"
     assert dataset.samples == (
-        Sample(str(kinetics / guitar), guitar, "playing guitar"),
+        Sample(str(kinetics / guitar), guitar, "playing guitar", "a_b-c", "val"),
         Sample(
             str(kinetics / "val/pull ups/def_000002_000012.webm"),
             "val/pull ups/def_000002_000012.webm",
             "pull ups",
+            "def",
+            "val",
         ),
-        Sample(None, "gone_000005_000015", "pull ups"),
-        Sample(None, "also_gone_000007_000017", "zorbing"),
+        Sample(None, "gone_000005_000015", "pull ups", "gone", "val"),
+        Sample(None, "also_gone_000007_000017", "zorbing", "also_gone", "val"),
     )
     assert dataset.classes == ("playing guitar", "pull ups", "zorbing")
     assert (dataset.num_duplicates, dataset.num_missing) == (1, 2)
@@ -104,7 +106,10 @@ def test_contradicting_rows_keep_the_first_and_warn(tmp_path: Path) -> None:
     dataset = read_dataset(str(tmp_path))
     assert found(dataset) == {"a_000000_000010.mp4": "run"}
     assert dataset.num_duplicates == 1
-    assert dataset.warnings == ("1 repeated rows contradict the label of the first",)
+    assert dataset.warnings == (
+        "1 repeated rows contradict the label of the first: "
+        "'a_000000_000010.mp4' is 'run' and 'walk'",
+    )
 
 
 def test_class_folders(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.errors import Failure, HieraError
 from hiera_cli.inference import engine
 from hiera_cli.inference.backend import ModelOutput, Wanted
-from hiera_cli.inference.engine import ClipResult, VideoFailure, VideoResult
+from hiera_cli.inference.engine import ClipResult, VideoResult
 from hiera_cli.inference.loader import Batch, LoaderOptions, VideoEnd, ViewSlot
 from hiera_cli.inputs import InputPath
 from hiera_cli.video.decode import VideoInfo
@@ -85,7 +85,9 @@ def info(name: str) -> VideoInfo:
 
 def view(video_index: int, clip_index: int, crop_index: int, value: float) -> tuple:
     clip = ClipPlan(clip_index, (0,), (0.0,), 0.0, 0.1)
-    return ViewSlot(video_index, clip, crop_index), torch.full((3, 1, 2, 2), value)
+    return ViewSlot(video_index, FILES[video_index % len(FILES)], clip, crop_index), torch.full(
+        (3, 1, 2, 2), value
+    )
 
 
 def batch(views: list[tuple], *ended: VideoEnd) -> Batch:
@@ -148,8 +150,8 @@ def test_results_come_in_input_order_with_failures_in_their_place(
     failure = Failure("b.mp4", "corrupt", "bits")
     views = crops_of(0, 0, 0.1, 0.1, 0.1) + crops_of(2, 0, 0.2, 0.2, 0.2)
     results = run([batch(views, end(0), end(1, failure), end(2))], Doubler(), monkeypatch)
-    assert [type(r) for r in results] == [VideoResult, VideoFailure, VideoResult]
-    assert [r.video_index for r in results] == [0, 1, 2]
+    assert [type(r) for r in results] == [VideoResult, Failure, VideoResult]
+    assert [results[0].input, results[1], results[2].input] == [FILES[0], failure, FILES[2]]
 
 
 def test_views_of_a_failed_video_do_not_leak_into_the_next(
@@ -159,7 +161,7 @@ def test_views_of_a_failed_video_do_not_leak_into_the_next(
     half = crops_of(0, 0, 0.9, 0.9)
     whole = crops_of(1, 0, 0.1, 0.2, 0.3)
     results = run([batch(half + whole, end(0, failure), end(1))], Doubler(), monkeypatch)
-    assert isinstance(results[0], VideoFailure)
+    assert isinstance(results[0], Failure)
     assert isinstance(results[1], VideoResult)
     np.testing.assert_allclose(results[1].scores, [0.2, 0.8], rtol=1e-6)
 

@@ -1,18 +1,23 @@
 """What `auto` means, on machines small and large."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from hiera_cli.checkpoints.preprocessing import Preprocessing
-from hiera_cli.errors import UsageError
+from hiera_cli.errors import UsageError, WeightsError
 from hiera_cli.inference import open as pipeline
+from hiera_cli.inference.backend import Wanted
 from hiera_cli.inference.open import (
     automatic_batch_size,
     automatic_workers,
     loader_options,
     model_threads,
+    open_engine,
 )
 from hiera_cli.options import EngineOptions
+from tests.models import save_tiny
 
 KINETICS = Preprocessing()
 SMALL = Preprocessing(crop_size=64, short_side=64)
@@ -67,3 +72,32 @@ def test_numbers_win_over_auto_and_nonsense_is_refused() -> None:
     for bad in ("0", "many", "-1", "2.5"):
         with pytest.raises(UsageError, match="--workers"):
             loader_options(EngineOptions(device="cpu", workers=bad), KINETICS, "fast")
+
+
+def test_another_input_size_changes_the_clip_and_the_positions(tmp_path: Path) -> None:
+    folder = save_tiny(tmp_path / "model")
+    usual = open_engine(EngineOptions(model=str(folder)))
+    longer = open_engine(EngineOptions(model=str(folder), input_size="8x96"))
+    assert longer.loader.protocol.num_frames == 8
+    assert longer.loader.preprocessing.crop_size == 96
+    size = usual.loaded.model.config.input_size[-1]
+    short_side = usual.loader.preprocessing.short_side
+    assert longer.loader.preprocessing.short_side == round(96 * short_side / size)
+    assert longer.loaded.model.config.input_size == (8, 96, 96)
+    scores = longer.backend.run(torch.zeros(1, 3, 8, 96, 96), Wanted()).wait().scores
+    assert scores is not None
+    assert scores.shape == (1, usual.loaded.model.config.num_classes)
+
+
+@pytest.mark.parametrize("text", ["", "x", "8x", "0x64", "8x64x64", "eight", "8x-64"])
+def test_input_sizes_that_mean_nothing(text: str) -> None:
+    with pytest.raises(UsageError, match="--input-size"):
+        EngineOptions(input_size=text)
+
+
+def test_an_input_size_must_fit_the_model(tmp_path: Path) -> None:
+    folder = save_tiny(tmp_path / "model")
+    with pytest.raises(UsageError, match="does not fit"):
+        open_engine(EngineOptions(model=str(folder), input_size="64"))
+    with pytest.raises(WeightsError, match="mask units"):
+        open_engine(EngineOptions(model=str(folder), input_size="7x65"))

@@ -1,6 +1,6 @@
 """CPU time of 15 views: one pass for all of them against one decode a view, as SlowFast does it.
 
-The opponent is written from SlowFast's description of its PyAV path: every (clip, crop) is an item
+The baseline is written from SlowFast's description of its PyAV path: every (clip, crop) is an item
 of its own, which opens the file, seeks to the clip, decodes all frames of its span to RGB, then
 picks, normalises, resizes and crops.
 """

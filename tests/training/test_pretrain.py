@@ -1,5 +1,6 @@
 import json
 import shutil
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -137,6 +138,27 @@ def test_image_models_learn_from_pictures(run: RunOptions, tmp_path: Path) -> No
     steps = [r for r in pretrain(options, run, changes=changes) if isinstance(r, Step)]
     assert [s.num_clips for s in steps] == [4, 4]
     assert np.asarray(Image.open(tmp_path / "p" / "preview_0.png")).shape == (192, 64, 3)
+
+
+def test_image_models_learn_from_archives(run: RunOptions, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as file:
+        for seed in range(4):
+            picture = Image.fromarray(moving("static", seed, num_frames=1, size=80)[0])
+            picture.save(tmp_path / "one.jpg")
+            file.write(tmp_path / "one.jpg", f"train/{'ab'[seed % 2]}/{seed}.jpg")
+    (tmp_path / "one.jpg").unlink()
+    archive, model = str(tmp_path / "pictures.zip"), write_config(tmp_path, PICTURE_CONFIG)
+    changes = replace(CHANGES, epochs=2, batch_size=4, repeats=1, mask_ratio=0.5)
+    records = pretrain(PretrainOptions(inputs=[archive], model=model), run, changes=changes)
+    assert [r.num_clips for r in records if isinstance(r, Step)] == [4, 4]
+    tuned = replace(run, out=tmp_path / "tuned")
+    options = FinetuneOptions(data=archive, model=str(run.out), hold_out=1, per_class=1)
+    few = FinetuneChanges(epochs=1, batch_size=2, repeats=1)
+    last = list(finetune(options, tuned, changes=few))[-1]
+    assert isinstance(last, Epoch)
+    assert last.validation is not None
+    assert (last.validation.num_videos, last.validation.num_failed) == (2, 0)
+    assert open_model(tuned.out).labels == ("a", "b")
 
 
 def test_nothing_to_learn_from(run: RunOptions, tiny: str, tmp_path: Path) -> None:

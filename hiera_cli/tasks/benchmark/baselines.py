@@ -19,7 +19,7 @@ VIEW = (3, 16, 224, 224)
 
 
 @dataclass(frozen=True, slots=True)
-class Opponent:
+class Baseline:
     """A network that can be timed against a Hiera.
 
     Attributes:
@@ -97,15 +97,15 @@ def _videomae(_ours: Hiera) -> nn.Module:
     return _FramesFirst(transformers.VideoMAEForVideoClassification(config)).eval()
 
 
-HIERA_TRANSFORMER = Opponent(
+HIERA_TRANSFORMER = Baseline(
     "hiera-transformer", ("hiera", "timm"), official_hiera, view_shape=None, same_network=True
 )
-OPPONENTS = (
+BASELINES = (
     HIERA_TRANSFORMER,
     # 81.5: ViT-B MAE in the Hiera paper, table 4
-    Opponent("videomae-b", ("transformers",), _videomae, top1=lambda: 81.5),
+    Baseline("videomae-b", ("transformers",), _videomae, top1=lambda: 81.5),
     *(
-        Opponent(
+        Baseline(
             name,
             ("torchvision",),
             _torchvision(name),
@@ -123,16 +123,16 @@ OPPONENTS = (
 )
 
 
-def find_opponent(name: str) -> Opponent:
-    """The opponent of that name, installed.
+def find_baseline(name: str) -> Baseline:
+    """The baseline of that name, installed.
 
     Raises:
         UsageError: nobody is called that, or a package is missing.
     """
-    found = next((opponent for opponent in OPPONENTS if opponent.name == name), None)
+    found = next((baseline for baseline in BASELINES if baseline.name == name), None)
     if found is None:
-        known = ", ".join(opponent.name for opponent in OPPONENTS)
-        raise UsageError(f"no opponent is called '{name}'", hint=f"use one of {known}")
+        known = ", ".join(baseline.name for baseline in BASELINES)
+        raise UsageError(f"no baseline is called '{name}'", hint=f"use one of {known}")
     if not found.is_installed:
         missing = " ".join(p for p in found.packages if find_spec(p) is None)
         raise UsageError(f"{name} needs the package {missing}", hint=f"pip install {missing}")

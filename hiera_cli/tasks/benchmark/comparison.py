@@ -19,7 +19,7 @@ from hiera_cli.inference.backend import Backend, ExportedBackend, Wanted, make_b
 from hiera_cli.inference.pixel_model import pixel_model
 from hiera_cli.model.device import dtype_name
 from hiera_cli.tasks.agreement import deviation
-from hiera_cli.tasks.benchmark.baselines import OPPONENTS, Opponent, find_opponent
+from hiera_cli.tasks.benchmark.baselines import BASELINES, Baseline, find_baseline
 from hiera_cli.tasks.benchmark.peak import count_gflops
 from hiera_cli.tasks.benchmark.random_model import random_model, random_pixels, view_gflops
 from hiera_cli.tasks.benchmark.timing import alternate, median_ratio
@@ -30,7 +30,7 @@ logger = logging.getLogger("hiera_cli")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Under which conditions contenders meet.
+    """Under which conditions baselines meet.
 
     Attributes:
         device, dtype: of the PyTorch networks.
@@ -46,10 +46,10 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How one contender did.
+    """How one baseline did.
 
     Attributes:
-        name: of the opponent, zoo model or backend.
+        name: of the baseline, zoo model or backend.
         seconds: median of a batch.
         views_per_second: at that median.
         times_ours: median over the rounds of its time over ours: above 1, we are faster.
@@ -84,11 +84,11 @@ class Contender:
 def compare_speed(
     loaded: LoadedModel, names: Sequence[str], setting: Setting, *, peak_gflops: float
 ) -> tuple[Comparison, ...]:
-    """Time our network, eager, and every named contender, taking turns; ours comes first.
+    """Time our network, eager, and every named baseline, taking turns; ours comes first.
 
     Args:
         loaded: our model.
-        names: opponents, zoo models, or backends of ours.
+        names: baselines, zoo models, or backends of ours.
         setting: the conditions.
         peak_gflops: the machine's matrix peak.
 
@@ -96,22 +96,22 @@ def compare_speed(
         UsageError: a name that means nothing, or a package that is missing.
     """
     first = _ours(loaded, "torch", setting)
-    contenders = {first.name: first}
+    baselines = {first.name: first}
     for name in names:
         one = _contender(name, loaded, setting)
-        contenders[one.name] = one
-    logger.info("timing %s", ", ".join(contenders))
-    runs = {name: one.run for name, one in contenders.items()}
+        baselines[one.name] = one
+    logger.info("timing %s", ", ".join(baselines))
+    runs = {name: one.run for name, one in baselines.items()}
     seconds = alternate(runs, rounds=setting.rounds, device=setting.device)
     return tuple(
-        _comparison(one, seconds, first.name, setting, peak_gflops) for one in contenders.values()
+        _comparison(one, seconds, first.name, setting, peak_gflops) for one in baselines.values()
     )
 
 
-def installed_opponents(loaded: LoadedModel) -> list[str]:
-    """Opponents that can be built here; for an image model only the same network."""
+def installed_baselines(loaded: LoadedModel) -> list[str]:
+    """Baselines that can be built here; for an image model only the same network."""
     video = loaded.model.config.is_video
-    fitting = [one for one in OPPONENTS if video or one.same_network]
+    fitting = [one for one in BASELINES if video or one.same_network]
     for one in fitting:
         if not one.is_installed:
             logger.info("%s is left out: %s missing", one.name, " or ".join(one.packages))
@@ -146,7 +146,7 @@ def _contender(name: str, loaded: LoadedModel, setting: Setting) -> Contender:
         return _exported(loaded, RUNNABLE[name], setting)
     if find_model(name) is not None:
         return _ours(random_model(name), "torch", setting)
-    return _opponent(find_opponent(name), loaded, setting)
+    return _baseline(find_baseline(name), loaded, setting)
 
 
 def _ours(loaded: LoadedModel, backend_name: str, setting: Setting) -> Contender:
@@ -190,9 +190,9 @@ def _published(loaded: LoadedModel) -> float | None:
     return zoo.checkpoints[0].top1 if zoo else None
 
 
-def _opponent(opponent: Opponent, loaded: LoadedModel, setting: Setting) -> Contender:
-    shape = opponent.view_shape or (loaded.model.config.in_chans, *loaded.model.config.input_size)
-    network = opponent.build(loaded.model)
+def _baseline(baseline: Baseline, loaded: LoadedModel, setting: Setting) -> Contender:
+    shape = baseline.view_shape or (loaded.model.config.in_chans, *loaded.model.config.input_size)
+    network = baseline.build(loaded.model)
     gflops = count_gflops(network, (1, *shape))
     network = network.to(setting.device, setting.dtype)
     views = torch.randn(setting.batch_size, *shape).to(setting.device, setting.dtype)
@@ -202,11 +202,11 @@ def _opponent(opponent: Opponent, loaded: LoadedModel, setting: Setting) -> Cont
         return network(views)
 
     return Contender(
-        name=opponent.name,
+        name=baseline.name,
         run=run,
         gflops_per_view=gflops,
-        top1=_published(loaded) if opponent.same_network else opponent.top1(),
-        deviation=_difference(network, loaded.model, views) if opponent.same_network else None,
+        top1=_published(loaded) if baseline.same_network else baseline.top1(),
+        deviation=_difference(network, loaded.model, views) if baseline.same_network else None,
     )
 
 

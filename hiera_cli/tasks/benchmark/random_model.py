@@ -4,8 +4,6 @@ Speed does not depend on the weights, so that nothing has to be downloaded to me
 made here may be shown as a prediction.
 """
 
-from pathlib import Path
-
 import torch
 
 from hiera_cli.checkpoints.open import LoadedModel, open_model
@@ -54,8 +52,7 @@ def random_model(name: str, *, seed: int = 0) -> LoadedModel:
         name=name,
         preprocessing=zoo.preprocessing,
         labels=(),
-        weights_path=Path(),
-        weights_sha256="",
+        weights_path=None,
         checkpoint=CHECKPOINT,
         has_head=False,
     )

@@ -17,7 +17,7 @@ from hiera_cli.tasks.benchmark.comparison import (
     Comparison,
     Setting,
     compare_speed,
-    installed_opponents,
+    installed_baselines,
 )
 from hiera_cli.tasks.benchmark.peak import matmul_peak_gflops
 from hiera_cli.tasks.benchmark.random_model import open_for_timing, view_gflops
@@ -41,15 +41,15 @@ class BenchmarkOptions:
     Attributes:
         batch_sizes: of the sweep; None for the usual ones on the device.
         rounds: timed calls of everything that takes turns.
-        against: names of contenders.
-        everybody: every opponent that is installed as well.
+        against: names of baselines.
+        all_installed: every baseline that is installed as well.
         training: training steps as well.
     """
 
     batch_sizes: tuple[int, ...] | None = None
     rounds: int = 5
     against: tuple[str, ...] = ()
-    everybody: bool = False
+    all_installed: bool = False
     training: bool = False
 
     def __post_init__(self) -> None:
@@ -173,7 +173,7 @@ def _open(engine: EngineOptions, options: BenchmarkOptions) -> _Subject:
 
 def _compare(subject: _Subject, options: BenchmarkOptions) -> tuple[Comparison, ...]:
     loaded = subject.loaded
-    names = [*(installed_opponents(loaded) if options.everybody else ()), *options.against]
+    names = [*(installed_baselines(loaded) if options.all_installed else ()), *options.against]
     if not names:
         return ()
     return compare_speed(loaded, names, subject.setting, peak_gflops=subject.peak)

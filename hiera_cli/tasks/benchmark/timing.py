@@ -1,4 +1,4 @@
-"""Timing that can be trusted on a shared machine: contenders take turns, medians are kept."""
+"""Timing that can be trusted on a shared machine: baselines take turns, medians are kept."""
 
 import statistics
 import time
@@ -22,13 +22,13 @@ def measure_seconds(run: Callable[[], object], *, device: torch.device | None = 
 def alternate(
     runs: Mapping[Name, Callable[[], object]], *, rounds: int, device: torch.device | None = None
 ) -> dict[Name, tuple[float, ...]]:
-    """Seconds of every contender in every round.
+    """Seconds of every baseline in every round.
 
     Each is called once to warm up; then in every round each has its turn, so that what else the
     machine does meets all of them alike.
 
     Args:
-        runs: the contenders by name.
+        runs: the baselines by name.
         rounds: timed calls of each.
         device: what has to be waited for.
     """

@@ -178,7 +178,13 @@ def open_evaluation(
         UsageError: an option or a data set that cannot mean anything.
         WeightsError: the model or its weights are not available or do not fit.
     """
-    data = data or read_dataset(dataset, annotations=evaluation.annotations, split=evaluation.split)
+    data = data or read_dataset(
+        dataset,
+        annotations=evaluation.annotations,
+        split=evaluation.split,
+        class_names=evaluation.class_names,
+        labels_from=evaluation.labels_from,
+    )
     if evaluation.rescore is not None:
         engine, labels = None, read_labels_of(evaluation.rescore)
         folder, predictions = evaluation.out or evaluation.rescore.parent, evaluation.rescore
@@ -207,5 +213,5 @@ def default_folder(model: str, dataset: str) -> Path:
 
 
 def _look(plan: EvaluationPlan) -> str:
-    """Where one of the missing videos was looked for."""
-    return f"'{printable(plan.expected[0].name)}' was looked for; {plan.dataset.layout}"
+    """Where one of the missing videos was looked for, and what is nearest."""
+    return plan.dataset.missing_hint or plan.dataset.layout

@@ -15,7 +15,7 @@ from hiera_cli.datasets.class_names import LabelMatch, match_labels
 from hiera_cli.datasets.dataset import Dataset, Sample
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inference.backend import Wanted
-from hiera_cli.inference.engine import Engine, VideoFailure, VideoResult
+from hiera_cli.inference.engine import Engine, VideoResult
 from hiera_cli.inputs import InputPath, printable
 from hiera_cli.tables import Column, Table, TableWriter
 from hiera_cli.tasks.evaluation.metrics import TOP_K, Outcome, judge
@@ -164,12 +164,11 @@ def run_evaluation(
     files = [source for source in plan.files if source.name not in table.finished]
     with table.writer() as writer:
         for result in engine.run(files, Wanted(scores=True)):
-            key = result.input.name
-            if isinstance(result, VideoFailure):
-                failure = Failure(key, result.failure.kind, result.failure.message)
-                writer.fail(failure)
-                yield failure
+            if isinstance(result, Failure):
+                writer.fail(result)
+                yield result
             elif isinstance(result, VideoResult):
+                key = result.input.name
                 yield _add(writer, result, key, target=targets[key], labels=plan.labels)
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.exports.variants import Array
 from hiera_cli.inference.backend import Wanted
-from hiera_cli.inference.engine import ClipResult, Engine, VideoFailure
+from hiera_cli.inference.engine import ClipResult, Engine
 from hiera_cli.inference.open import open_engine
 from hiera_cli.inference.pixel_model import LAYERS
 from hiera_cli.inputs import InputPath, expand_inputs, input_names, printable
@@ -85,8 +85,8 @@ def _features(
         if isinstance(result, ClipResult):
             clips.append(clip_feature(result))
             continue
-        if isinstance(result, VideoFailure):
-            yield result.failure
+        if isinstance(result, Failure):
+            yield result
         else:
             yield from clips
         clips = []

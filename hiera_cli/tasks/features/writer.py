@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from hiera_cli.errors import Failure
-from hiera_cli.inference.engine import ClipResult, Engine, VideoFailure
+from hiera_cli.inference.engine import ClipResult, Engine
 from hiera_cli.inputs import InputPath
 from hiera_cli.options import FeatureOptions
 from hiera_cli.tables import TableWriter
@@ -40,17 +40,17 @@ def write_videos(
                 writer.append(feature_row(clip, features.feature_dtype))
                 num_clips += 1
             continue
-        if isinstance(result, VideoFailure) or not all_finite:
-            failure = (
-                result.failure
-                if isinstance(result, VideoFailure)
-                else _overflow(result.input.name, features)
-            )
-            writer.fail(failure)
-            yield failure
+        if isinstance(result, Failure):
+            outcome: VideoFeatures | Failure = result
+        elif all_finite:
+            outcome = VideoFeatures(result.input.name, num_clips)
         else:
-            writer.commit(result.input.name)
-            yield VideoFeatures(result.input.name, num_clips)
+            outcome = _overflow(result.input.name, features)
+        if isinstance(outcome, Failure):
+            writer.fail(outcome)
+        else:
+            writer.commit(outcome.path)
+        yield outcome
         num_clips, all_finite = 0, True
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from hiera_cli.checkpoints.labels import read_small_text
-from hiera_cli.datasets.annotations import clean_label
 from hiera_cli.datasets.class_names import is_class_number, normalise_label
 from hiera_cli.datasets.dataset import Dataset, read_dataset
+from hiera_cli.datasets.lists.rows import clean_label
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import printable
 

@@ -46,6 +46,8 @@ def _fingerprint(path: str, settings: str) -> str:
         status = os.stat(path)  # noqa: PTH116 - paths may be surrogate-escaped bytes
     except FileNotFoundError as error:
         raise MediaError("not_found", "no such file") from error
+    except ValueError as error:  # a NUL in the name
+        raise MediaError("not_found", str(error)) from error
     except OSError as error:
         raise MediaError("permission", str(error.strerror)) from error
     facts = f"{os.path.abspath(path)}\0{status.st_size}\0{status.st_mtime_ns}\0{settings}"  # noqa: PTH100

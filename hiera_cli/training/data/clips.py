@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +13,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from hiera_cli.archives import read_member, split_archive
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.errors import MediaError
 from hiera_cli.inputs import IMAGE_SUFFIXES
@@ -201,13 +203,14 @@ def is_picture(path: str) -> bool:
 
 
 def read_picture(path: str) -> Frames:
-    """A picture file, upright: (1, H, W, 3) uint8 RGB.
+    """A picture, in a file or in an archive, upright: (1, H, W, 3) uint8 RGB.
 
     Raises:
         MediaError: not found, not permitted, not a picture, or damaged.
     """
     try:
-        with Image.open(path) as image:
+        archived = split_archive(path)
+        with Image.open(BytesIO(read_member(path)) if archived else path) as image:
             upright = ImageOps.exif_transpose(image) or image
             return np.array(upright.convert("RGB"), dtype=np.uint8)[None]
     except FileNotFoundError as error:

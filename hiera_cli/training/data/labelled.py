@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from hiera_cli.datasets.dataset import Dataset, normalise_label, read_dataset
-from hiera_cli.datasets.splits import split_names
+from hiera_cli.datasets.dataset import Dataset, normalise_label, read_dataset, splits_of
+from hiera_cli.datasets.sample import check_learnable
 from hiera_cli.errors import NoInputError, UsageError
 from hiera_cli.training.data.batches import TrainingVideo
 
@@ -32,7 +33,13 @@ class LabelledVideos:
 
 
 def read_labelled(
-    data: str, *, annotations: str | None, val: str | None, known: Sequence[str]
+    data: str,
+    *,
+    annotations: str | None,
+    val: str | None,
+    known: Sequence[str],
+    class_names: str | None = None,
+    labels_from: int = 0,
 ) -> LabelledVideos:
     """The training and validation videos of a data set.
 
@@ -43,26 +50,30 @@ def read_labelled(
         val: another data set to validate on.
         known: class names that the initial weights know: their order is kept when the data set
             has just these classes.
+        class_names: a file with the names of a list's numbered classes; None: searched for.
+        labels_from: the number of a list's first class.
 
     Raises:
-        UsageError: no such data, or validation classes that training does not have.
+        UsageError: no such data, a single class, or validation classes that training does not have.
         NoInputError: no training video exists.
     """
-    present = split_names(data)
-    splits = val is None and {"train", "val"} <= present
-    dataset = read_dataset(
-        data, annotations=annotations, split="train" if "train" in present else None
-    )
+    read = partial(read_dataset, class_names=class_names, labels_from=labels_from)
+    there = splits_of(data, annotations=annotations)
+    dataset = read(data, annotations=annotations, split="train" if "train" in there else None)
+    for problem in check_learnable(dataset):
+        logger.warning("%s: %s", dataset.layout, problem)
     classes = _choose_classes(dataset, known)
     index_of = {normalise_label(name): index for index, name in enumerate(classes)}
     held_out = None
-    if splits:
-        held_out = read_dataset(data, annotations=annotations, split="val")
-    elif val is not None:
-        held_out = read_dataset(val)
+    if val is not None:
+        held_out = read(val)
+    elif {"train", "val"} <= set(there):
+        held_out = read(data, annotations=annotations, split="val")
     training = _videos(dataset, index_of)
     if not training:
-        raise NoInputError(f"{dataset.layout}: not one of its videos exists")
+        raise NoInputError(
+            f"{dataset.layout}: not one of its videos exists", hint=dataset.missing_hint
+        )
     validation = _videos(held_out, index_of) if held_out else ()
     return LabelledVideos(training, validation, classes, dataset.is_something)
 

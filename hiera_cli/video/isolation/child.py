@@ -109,7 +109,7 @@ def _limit_memory(max_pixels: int) -> None:
 
 def _confine(parent: int) -> None:
     """Bound what this process can do: no files written, no dump of it, gone when its parent is."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump would hold other people's frames
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
@@ -120,6 +120,7 @@ def _confine(parent: int) -> None:
 def main() -> None:
     """Run as the child of process `argv[1]`, with the shared memory `argv[2]` if there is one."""
     pipe, requests = os.fdopen(os.dup(1), "wb"), sys.stdin.buffer
+    # libraries print to stdout when they please
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing else may reach the answers
     _confine(int(sys.argv[1]))
     shared = [int(descriptor) for descriptor in sys.argv[2:]]

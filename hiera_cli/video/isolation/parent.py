@@ -124,7 +124,7 @@ def _next_event(child: Worker) -> Event:
 
     Raises:
         MediaError: what it says is that the file cannot be read; or it said nothing in time.
-        WorkerDiedError: it ended, or is out of its mind.
+        WorkerDiedError: it ended, or is malformed.
     """
     try:
         header, payload = child.answer()
@@ -134,7 +134,7 @@ def _next_event(child: Worker) -> Event:
     except (MediaError, WorkerDiedError):
         raise
     except Exception as error:  # it may send anything
-        raise WorkerDiedError("corrupt", "the decoder answered nonsense on this file") from error
+        raise WorkerDiedError("corrupt", "the decoder sent a malformed answer") from error
 
 
 def _hex_path(path: str) -> str:

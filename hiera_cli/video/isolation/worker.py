@@ -119,6 +119,8 @@ class Worker:
         if num_sent != len(line):
             raise WorkerDiedError("corrupt", "the decoder stopped listening")
 
+    # multiprocessing.connection frames messages too, but waits without limit for the rest of one
+    # whose first byte has come: a child that stops half-way would hold its parent for ever.
     def _exactly(self, num_bytes: int) -> bytearray:
         assert self._process.stdout is not None
         descriptor, result = self._process.stdout.fileno(), bytearray(num_bytes)
@@ -188,13 +190,13 @@ def _start(shared: int | None) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=environment,
-        start_new_session=True,
+        start_new_session=True,  # Ctrl-C is for the parent, which keeps what is finished
         bufsize=0,
         pass_fds=inherited,
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    os.set_blocking(process.stdin.fileno(), False)
+    os.set_blocking(process.stdin.fileno(), False)  # a child that never reads cannot hold us
     if sys.platform == "linux":
         with suppress(OSError):  # a limit of the system
             fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)

@@ -8,7 +8,7 @@ from hiera_cli.checkpoints.open import save_model
 from hiera_cli.errors import UsageError
 from hiera_cli.options import EngineOptions
 from hiera_cli.tasks.benchmark import peak
-from hiera_cli.tasks.benchmark.baselines import find_opponent
+from hiera_cli.tasks.benchmark.baselines import find_baseline
 from hiera_cli.tasks.benchmark.comparison import Setting, compare_speed
 from hiera_cli.tasks.benchmark.generated import generated_videos
 from hiera_cli.tasks.benchmark.peak import count_gflops, matmul_peak_gflops
@@ -45,8 +45,8 @@ def test_the_official_network_with_our_weights_gives_our_logits() -> None:
 
 
 def test_unknown_contenders_are_refused() -> None:
-    with pytest.raises(UsageError, match="no opponent is called 'alexnet'"):
-        find_opponent("alexnet")
+    with pytest.raises(UsageError, match="no baseline is called 'alexnet'"):
+        find_baseline("alexnet")
 
 
 def test_noise_is_reproducible_and_in_range() -> None:

@@ -29,7 +29,7 @@ for out in sys.stdin:
             model=model, device="cpu", batch_size="2", workers="1", isolate=False
         )
         files = expand_inputs([videos])
-        for _ in feature_table.write_features(files, out.strip(), options=options):
+        for _ in table.write_features(files, out.strip(), options=options):
             pass
         os._exit(0)
     print(pid, flush=True)

@@ -53,7 +53,7 @@ def test_a_missing_file_and_a_cache_that_cannot_be_written(tmp_path: Path) -> No
         cached_pixels(tmp_path, str(tmp_path / "no.mp4"), settings="", make=lambda: np.zeros(1))
     assert caught.value.kind == "not_found"
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(OutputError, match="cannot keep decoded clips"):
+    with pytest.raises(OutputError, match="cannot write"):
         cached_pixels(
             tmp_path / "file" / "c",
             str(tmp_path / "file"),

@@ -89,3 +89,19 @@ def test_unlabelled_clips_are_mirrored_only_if_they_may() -> None:
     assert {target for _, target in turned} == {-1}
     assert 5 < sum(torch.equal(c, clip) for c, _ in turned) < 35
     assert Symmetries.of_pictures(flip=False).turn(clip, -1, rng)[0] is clip
+
+
+def test_a_flip_alone_never_changes_a_label() -> None:
+    """`flip` mirrors clips whose label names no direction; a pan to the left stays as it is."""
+    classes = ("static", "pan left", "pan right", "tilt up")
+    flips = Symmetries.of_classes(classes, flip=True)
+    assert flips.counterparts == {"mirror": (0, None, None, 3)}
+    clip = torch.arange(2 * 4 * 4).float().view(1, 2, 4, 4).expand(3, 2, 4, 4)
+    rng = np.random.default_rng(0)
+    for _ in range(16):
+        turned, target = flips.turn(clip, classes.index("pan left"), rng)
+        assert target == classes.index("pan left")
+        assert torch.equal(turned, clip)
+    seen = [flips.turn(clip, classes.index("tilt up"), rng) for _ in range(16)]
+    assert {target for _, target in seen} == {classes.index("tilt up")}
+    assert any(torch.equal(turned, clip.flip(-1)) for turned, _ in seen)

@@ -94,7 +94,7 @@ def test_a_child_that_was_taken_over_is_not_believed(
     with pytest.raises(MediaError) as error:
         list(process.decode(str(clip), FAST, limits=Limits(timeout_seconds=20)))
     assert error.value.kind == "corrupt"
-    assert error.value.message == "the decoder answered nonsense on this file"
+    assert error.value.message == "the decoder sent a malformed answer"
     assert process.pid is None
 
 

@@ -1,0 +1,1 @@
+"""What happens when in a video: window scores, smoothed and merged into segments."""
