@@ -61,6 +61,7 @@ def _flag(*names: str, help: str, panel: str, **rest: Any) -> Any:  # noqa: A002
 
 
 _MODEL, _VIEWS, _MACHINE, _OUTPUT = "Model", "Views", "Machine", "Output"
+_CLUSTER = "Cluster"
 
 FLAGS: dict[str, Any] = {
     "model": _flag("-m", "--model", help="Zoo name, model folder or weights file.", panel=_MODEL),
@@ -92,6 +93,13 @@ FLAGS: dict[str, Any] = {
     "format": _flag("-f", "--format", help="table, json, jsonl or csv.", panel=_OUTPUT),
     "quiet": _flag("-q", "--quiet", help="Nothing on stderr but errors.", panel=_OUTPUT),
     "verbose": _flag("-v", "--verbose", help="Say more; tracebacks.", panel=_OUTPUT),
+}
+
+RAY_FLAGS: dict[str, Any] = {
+    "engine": _flag("--engine", help="Where the work is done: local or ray.", panel=_CLUSTER),
+    "ray_address": _flag("--ray-address", help="auto, HOST:PORT or ray://…", panel=_CLUSTER),
+    "num_actors": _flag("--num-actors", help="Processes with a model each.", panel=_CLUSTER),
+    "gpus_per_actor": _flag("--gpus-per-actor", help="May be a part of one.", panel=_CLUSTER),
 }
 
 

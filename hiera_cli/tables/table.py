@@ -37,6 +37,7 @@ from hiera_cli.tables.shards import (
     publish,
 )
 
+
 class TableWriter:
     """Adds items to a table in the making; one for each process that does.
 

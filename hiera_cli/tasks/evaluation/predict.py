@@ -17,7 +17,7 @@ from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inference.backend import Wanted
 from hiera_cli.inference.engine import Engine, VideoResult
 from hiera_cli.inputs import InputPath, printable
-from hiera_cli.tables import Column, Table, RowWriter
+from hiera_cli.tables import Column, RowWriter, Table
 from hiera_cli.tasks.evaluation.metrics import TOP_K, Outcome, judge
 
 DEFAULT_PROTOCOL: Final = "paper"

@@ -45,7 +45,7 @@ class OpenWorkers(Protocol):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class LocalWorkers:
-    """This process, or a process for each of several devices of this machine.
+    """The present process, or one for each of several devices of this machine.
 
     Attributes:
         engine: the model; with several devices it only says what they make.
