@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
+from hiera_cli.cli.batch import follow, note_said, wants_json
 from hiera_cli.errors import Failure, HieraError
 from hiera_cli.inputs import printable
 
@@ -15,7 +16,12 @@ Item = TypeVar("Item")
 
 
 def say(message: str) -> None:
-    """A line on stderr."""
+    """A line on stderr, and in the log file if there is one."""
+    note_said(printable(message))
+    _write(message)
+
+
+def _write(message: str) -> None:
     sys.stderr.write(printable(message) + "\n")
     sys.stderr.flush()
 
@@ -46,7 +52,7 @@ def page(stream: IO[str]) -> "Console":
 class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         prefix = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
-        say(prefix + record.getMessage())
+        _write(prefix + record.getMessage())
 
 
 def set_up_logging(*, quiet: bool, verbose: bool) -> None:
@@ -74,6 +80,9 @@ def progress(
         quiet: show nothing.
         note: what the bar says besides, asked again when an item was dealt with.
     """
+    if wants_json.get() and not quiet:
+        yield from follow(items, total=total, unit=unit)
+        return
     if quiet or not sys.stderr.isatty():
         yield from items
         return

@@ -3,7 +3,8 @@
 The files, each importing only those before it: `place` (names and lock of an output), `failures`
 (`<out>.errors.jsonl`), `journal` (finished work, append-only), `columns` (rows to Arrow), `rows`
 (rows on their way in), `reading` (finished tables), `settings` (what may be continued), `shards`
-(writing the result), `table` (a table in the making), `merge`.
+(writing the result), `table` (a table in the making), `completeness` (of the shares of a job
+array), `merge`.
 """
 
 from hiera_cli.tables.columns import Column

@@ -1,11 +1,13 @@
 """Feature extraction into a Parquet table that survives being killed."""
 
+import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inputs import InputPath, printable
@@ -18,6 +20,7 @@ from hiera_cli.tables import (
     lock_output,
     parse_output,
 )
+from hiera_cli.tables.completeness import ShareNote
 from hiera_cli.tasks.features.devices import parse_devices
 from hiera_cli.tasks.features.extract import named, roots
 from hiera_cli.tasks.features.shares import Share, parse_share
@@ -72,17 +75,33 @@ def write_features(
     """
     features, table = features or FeatureOptions(), table or TableOptions()
     options = options or EngineOptions()
-    sources = plan_sources(files, features, parse_share(table.shard))
+    share = parse_share(table.shard)
+    everything = plan_sources(files, features, None)
+    sources = share.of(everything) if share else everything
     output = plan_output(out, table)
     open_workers = open_workers or partial(open_local_workers, parse_devices(table.devices))
     with lock_output(output), open_workers(options, features) as workers:
-        job = _begin(sources, output, workers, options, table)
+        notes = {"share": _describe(share, everything)} if share else {}
+        job = _begin(sources, output, workers, options, table, notes)
         todo, failed = _todo(sources, job, retry_failed=table.retry_failed)
         yield Started(len(sources), len(sources) - len(todo) - len(failed), len(failed))
         yield from failed
         if todo:
             yield from workers.run(todo, job)
-        job.finish()
+        job.finish(keep_empty=share is not None)  # a share that is not there is missing
+
+
+def _describe(share: Share, everything: Sequence[InputPath]) -> dict[str, Any]:
+    """What `hiera merge` needs to know to find out whether all inputs are accounted for."""
+    names = "\0".join(source.name for source in everything)
+    return asdict(
+        ShareNote(
+            index=share.index,
+            num_shares=share.num_shares,
+            num_inputs=len(share.of(everything)),
+            inputs_sha256=hashlib.sha256(names.encode()).hexdigest(),
+        )
+    )
 
 
 def plan_sources(
@@ -130,13 +149,18 @@ def _begin(
     workers: Workers,
     options: EngineOptions,
     table: TableOptions,
+    notes: Mapping[str, Any],
 ) -> Table:
     return begin_table(
         output,
         workers.columns,
         settings=workers.settings,
         roots=roots(sources),
-        notes={"model": _reference(options.model), "weights": _reference(options.weights)},
+        notes={
+            "model": _reference(options.model),
+            "weights": _reference(options.weights),
+            **notes,
+        },
         on_existing=table.on_existing,
         rows_per_shard=table.rows_per_shard,
     )
