@@ -13,9 +13,10 @@ import typer
 
 from hiera_cli import __version__
 from hiera_cli.cli import console
+from hiera_cli.cli.batch import logging_to, wants_json
 from hiera_cli.cli.options import flatten
 from hiera_cli.cli.terminal import take_over
-from hiera_cli.errors import HieraError, OutputError
+from hiera_cli.errors import HieraError, OutputError, UsageError
 from hiera_cli.machine import keep_freed_memory
 
 INTERNAL_ERROR, INTERRUPTED = 1, 130
@@ -105,12 +106,23 @@ def _guard(command: Callable[..., int | None]) -> Callable[..., None]:
         console.set_up_logging(quiet=bool(values.get("quiet")), verbose=verbose)
         signal.signal(signal.SIGINT, _interrupt)
         signal.signal(signal.SIGTERM, _interrupt)
+        wants_json.set(values.get("progress") == "json")
         raise typer.Exit(_exit_code(command, values, verbose=verbose))
 
     return guarded
 
 
 def _exit_code(command: Callable[..., int | None], values: Any, *, verbose: bool) -> int:
+    try:
+        with logging_to(values.get("log_file")):
+            return _shown(command, values, verbose=verbose)
+    except UsageError as error:  # no log file
+        console.show_error(error)
+        return error.exit_code
+
+
+def _shown(command: Callable[..., int | None], values: Any, *, verbose: bool) -> int:
+    """The exit code, after saying why it is what it is."""
     try:
         return command(**values) or 0
     except HieraError as error:

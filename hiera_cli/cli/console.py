@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, TypeVar
 
 from hiera_cli.cli.bar import Bar
+from hiera_cli.cli.batch import follow, note_said, wants_json
 from hiera_cli.cli.terminal import columns, draws_bars, is_terminal
 from hiera_cli.cli.width import columns_of, shorten
 from hiera_cli.errors import Failure, HieraError
@@ -20,7 +21,12 @@ SHORTEST_PATH = 20  # columns
 
 
 def say(message: str) -> None:
-    """A line on stderr, if there is one."""
+    """A line on stderr, if there is one, and in the log file if there is one."""
+    note_said(printable(message))
+    _write(message)
+
+
+def _write(message: str) -> None:
     if sys.stderr is not None:
         sys.stderr.write(printable(message) + "\n")
         sys.stderr.flush()
@@ -64,7 +70,7 @@ def fit(text: str, stream: IO[str], *, beside: int = 0) -> str:
 class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         prefix = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
-        say(prefix + record.getMessage())
+        _write(prefix + record.getMessage())
 
 
 def set_up_logging(*, quiet: bool, verbose: bool) -> None:
@@ -92,6 +98,9 @@ def progress(
         quiet: show nothing.
         note: what the bar says besides, asked again when it is drawn.
     """
+    if wants_json.get() and not quiet:
+        yield from follow(items, total=_known(total), unit=unit)
+        return
     if quiet or not draws_bars():
         yield from items
         return

@@ -28,6 +28,7 @@ Inputs = Annotated[
 
 
 Format = Literal["table", "json", "jsonl", "csv"]
+ProgressStyle = Literal["bar", "json"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class OutputOptions:
     format: Format | None = None
     quiet: bool = False
     verbose: bool = False
+    progress: ProgressStyle = "bar"
+    log_file: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse a format that there is not.
@@ -54,6 +57,16 @@ class TalkOptions:
 
     quiet: bool = False
     verbose: bool = False
+    progress: ProgressStyle = "bar"
+    log_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a style of progress that there is not.
+
+        Raises:
+            UsageError: a value that is no choice.
+        """
+        check_choices(self)
 
 
 def _flag(*names: str, help: str, panel: str, **rest: Any) -> Any:  # noqa: A002
@@ -62,6 +75,7 @@ def _flag(*names: str, help: str, panel: str, **rest: Any) -> Any:  # noqa: A002
 
 _MODEL, _VIEWS, _MACHINE, _OUTPUT = "Model", "Views", "Machine", "Output"
 _DATA = "Data set"
+_CLUSTER = "Cluster"
 
 FLAGS: dict[str, Any] = {
     "model": _flag("-m", "--model", help="Zoo name, model folder or weights file.", panel=_MODEL),
@@ -100,7 +114,16 @@ FLAGS: dict[str, Any] = {
     "out": _flag("-o", "--out", help="Write here instead of stdout.", panel=_OUTPUT),
     "format": _flag("-f", "--format", help="table, json, jsonl or csv.", panel=_OUTPUT),
     "quiet": _flag("-q", "--quiet", help="Nothing on stderr but errors.", panel=_OUTPUT),
+    "progress": _flag("--progress", help="bar, or json: a line every 10 s.", panel=_OUTPUT),
+    "log_file": _flag("--log-file", help="Add all messages to this file.", panel=_OUTPUT),
     "verbose": _flag("-v", "--verbose", help="Say more; tracebacks.", panel=_OUTPUT),
+}
+
+RAY_FLAGS: dict[str, Any] = {
+    "engine": _flag("--engine", help="Where the work is done: local or ray.", panel=_CLUSTER),
+    "ray_address": _flag("--ray-address", help="auto, HOST:PORT or ray://…", panel=_CLUSTER),
+    "num_actors": _flag("--num-actors", help="Processes with a model each.", panel=_CLUSTER),
+    "gpus_per_actor": _flag("--gpus-per-actor", help="May be a part of one.", panel=_CLUSTER),
 }
 
 

@@ -1,5 +1,7 @@
 """Windows to spans: smoothing, thresholds, and where one label gives way to the next."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,6 @@ def test_spans_touch_and_come_in_order() -> None:
     spans = spans_of(rows)
     assert len(spans) > 20
     assert spans[0].start_seconds == 0
-    for one, other in zip(spans[:-1], spans[1:], strict=True):
+    for one, other in pairwise(spans):
         assert one.start_seconds < one.end_seconds == other.start_seconds
         assert one.state != other.state
