@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hiera_cli.cli import console
+from hiera_cli.cli import console, eval_detection
 from hiera_cli.cli.options import TalkOptions
 from hiera_cli.errors import Failure
 from hiera_cli.inputs import printable
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 FEW_CLASSES = 5
 ReportFormat = Literal["table", "json"]
+Task = Literal["classes", "boxes"]
 FLAGS = {
+    "task": typer.Option("--task", help="classes, or boxes: an object detector's figures."),
     "annotations": typer.Option("--annotations", help="Kinetics CSV or list with the labels."),
     "split": typer.Option("--split", help="train, val or test; val where there are several."),
     "out": typer.Option(
@@ -50,12 +52,17 @@ def evaluate(
     evaluation: EvaluationOptions,
     talk: TalkOptions,
     format: ReportFormat = "table",  # noqa: A002
+    task: Task = "classes",
 ) -> int:
     """Measure a model's accuracy on a labelled data set: Kinetics, class folders, list files.
 
     Writes metrics.json, predictions.parquet, per_class.csv, confusion.csv and report.html.
     Stopped at any moment and started again, it goes on where it was.
     """
+    if task == "boxes":
+        return eval_detection.evaluate_boxes(
+            dataset, engine, evaluation, quiet=talk.quiet, as_json=format == "json"
+        )
     from hiera_cli.datasets.dataset import read_dataset
     from hiera_cli.report.bundle import write_report
     from hiera_cli.tasks.evaluation.evaluate import open_evaluation
