@@ -36,6 +36,7 @@ COMMANDS = (
     ("merge", "merge:merge", "Join tables that were made with the same settings."),
     ("verify", "verify:verify", "Compute a sample of a table again and compare."),
     ("eval", "eval:evaluate", "Measure accuracy on a labelled data set."),
+    ("detect", "detect:detect", "Follow things and people through videos."),
     ("pretrain", "pretrain:pretrain", "Pretrain a masked autoencoder on unlabelled videos."),
     ("fit", "fit:fit", "Fit a classifier to your clips in seconds, on features that stay."),
     ("finetune", "finetune:finetune", "Teach a model the classes of a data set."),

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 FEW_CLASSES = 5
 ReportFormat = Literal["table", "json"]
-Task = Literal["classes", "boxes"]
+View = Literal["center", "whole"]
+Task = Literal["classes", "boxes", "detection"]
 FLAGS = {
-    "task": typer.Option("--task", help="classes, or boxes: an object detector's figures."),
+    "view": typer.Option("--view", help="Actions: center (crop) or whole (frame)."),
+    "task": typer.Option("--task", help="classes, boxes (COCO JSON) or detection (AVA files)."),
     "annotations": typer.Option("--annotations", help="Kinetics CSV or list with the labels."),
     "split": typer.Option("--split", help="train, val or test; val where there are several."),
     "out": typer.Option(
@@ -53,6 +55,7 @@ def evaluate(
     talk: TalkOptions,
     format: ReportFormat = "table",  # noqa: A002
     task: Task = "classes",
+    view: View = "center",
 ) -> int:
     """Measure a model's accuracy on a labelled data set: Kinetics, class folders, list files.
 
@@ -62,6 +65,10 @@ def evaluate(
     if task == "boxes":
         return eval_detection.evaluate_boxes(
             dataset, engine, evaluation, quiet=talk.quiet, as_json=format == "json"
+        )
+    if task == "detection":
+        return eval_detection.evaluate_actions(
+            dataset, engine, evaluation, view=view, quiet=talk.quiet, as_json=format == "json"
         )
     from hiera_cli.datasets.dataset import read_dataset
     from hiera_cli.report.bundle import write_report

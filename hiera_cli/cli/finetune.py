@@ -15,7 +15,7 @@ def _number(name: str, help: str) -> Any:  # noqa: A002
     return typer.Option(name, help=help, rich_help_panel="Recipe", show_default="the paper's")
 
 
-Task = Literal["classes", "boxes"]
+Task = Literal["classes", "boxes", "detection"]
 FLAGS = (
     training.FLAGS
     | finetune_detection.FLAGS
@@ -73,6 +73,8 @@ def finetune(
     """
     if task == "boxes":
         return finetune_detection.train_boxes(options, run, boxes, changes, quiet=talk.quiet)
+    if task == "detection":
+        return finetune_detection.train_actions(options, run, clips, changes, quiet=talk.quiet)
     from hiera_cli.training.finetune import finetune as run_finetune
 
     records = run_finetune(options, run, clips=clips, changes=changes)

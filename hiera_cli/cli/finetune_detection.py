@@ -1,4 +1,4 @@
-"""`hiera finetune --task boxes`: flags and run of the detectors' training."""
+"""`hiera finetune --task boxes|detection`: flags and runs of the detectors' training."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import typer
 
 from hiera_cli.cli import training
 from hiera_cli.training.detection.options import BoxOptions
-from hiera_cli.training.options import FinetuneOptions, RunOptions
+from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
 from hiera_cli.training.recipe import FinetuneChanges
 
 
@@ -15,7 +15,7 @@ def _flag(name: str, help: str) -> Any:  # noqa: A002
 
 
 FLAGS: dict[str, Any] = {
-    "task": _flag("--task", "classes, or boxes: an object detector from a COCO file."),
+    "task": _flag("--task", "classes, boxes (COCO JSON) or detection (AVA files)."),
     "size": _flag("--size", "Side of the detector's square input in pixels."),
     "width": _flag("--width", "Channels of the pyramid and the heads."),
     "head_convs": _flag("--head-convs", "Hidden convolutions of the box head."),
@@ -39,4 +39,20 @@ def train_boxes(
 
     records = finetune_boxes(options, run, boxes=boxes, changes=changes)
     hint = f"try it: hiera eval {options.data} --task boxes -m {run.out}"
+    return training.follow(records, out=run.out, quiet=quiet, hint=hint)
+
+
+def train_actions(
+    options: FinetuneOptions,
+    run: RunOptions,
+    clips: ClipOptions,
+    changes: FinetuneChanges,
+    *,
+    quiet: bool,
+) -> int:
+    """Train action detection, showing how far it is."""
+    from hiera_cli.training.detection.actions import finetune_actions
+
+    records = finetune_actions(options, run, clips=clips, changes=changes)
+    hint = f"try it: hiera eval {options.data} --task detection -m {run.out}"
     return training.follow(records, out=run.out, quiet=quiet, hint=hint)

@@ -122,6 +122,23 @@ def read_ava(path: Path, *, last: Last, actions: Collection[int] | None = None) 
     return AvaFile(path, tuple(rows.values()), num_rows, num_empty)
 
 
+def boxes_by_video(path: Path) -> dict[str, list[ActionBox]]:
+    """Boxes of a CSV file by video id; its last column may be a score or a person's number.
+
+    Persons are numbered without a decimal point: a file with nothing else there has no scores.
+
+    Raises:
+        UsageError: a row that cannot be meant.
+        NoInputError: no box in the file.
+    """
+    cells = {row[7] for _, row in _csv_rows(path) if any(row[2:])}
+    last: Last = "person" if all(cell.isdecimal() for cell in cells if cell) else "score"
+    videos: dict[str, list[ActionBox]] = {}
+    for box in read_ava(path, last=last).boxes:
+        videos.setdefault(box.video, []).append(box)
+    return videos
+
+
 def read_results(
     path: Path, *, actions: Collection[int] | None = None
 ) -> list[tuple[ActionBox, int, float]]:
