@@ -447,3 +447,39 @@ def with_changes(options: Options, changes: Mapping[str, Any]) -> Options:
         if name not in known:
             raise UsageError(f"unknown option '{name}'", hint=f"there are {', '.join(known)}")
     return replace(options, **changes)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActorOptions:
+    """Which videos of acting figures are rendered.
+
+    Attributes:
+        out: folder for videos/, frames/ and the files that label them.
+        num: number of videos.
+        seed: of all randomness.
+        width, height: in pixels, even numbers.
+        seconds: length of each; every whole second within is a key frame.
+        fps: frames a second.
+    """
+
+    out: Path
+    num: int = 100
+    seed: int = 0
+    width: int = 160
+    height: int = 120
+    seconds: float = 4.0
+    fps: float = 15.0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that render nothing.
+
+        Raises:
+            UsageError: a value out of range.
+        """
+        check_at_least(1, num=self.num, fps=self.fps)
+        check_at_least(0, seed=self.seed)
+        check_at_least(1.5, seconds=self.seconds)
+        if min(self.width, self.height) < 32 or self.width % 2 or self.height % 2:
+            raise UsageError(
+                f"--width and --height must be even and at least 32, not {self.width}×{self.height}"
+            )

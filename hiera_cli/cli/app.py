@@ -38,6 +38,7 @@ COMMANDS = (
     ("merge", "merge:merge", "Join tables that were made with the same settings."),
     ("verify", "verify:verify", "Compute a sample of a table again and compare."),
     ("eval", "eval:evaluate", "Measure accuracy on a labelled data set."),
+    ("detect", "detect:detect", "Follow things and people through videos."),
     ("pretrain", "pretrain:pretrain", "Pretrain a masked autoencoder on unlabelled videos."),
     ("fit", "fit:fit", "Fit a classifier to your clips in seconds, on features that stay."),
     ("finetune", "finetune:finetune", "Teach a model the classes of a data set."),
@@ -48,6 +49,7 @@ COMMANDS = (
     ("models download", "models:download", "Download a model's weights."),
     ("models verify", "models:verify", "Check downloaded weights."),
     ("synth camera-motion", "synth:camera_motion", "Render labelled videos of camera movements."),
+    ("synth actors", "synth:actors", "Render acting figures, labelled with boxes."),
     ("synth samples", "synth:samples", "Render the sample videos of this project."),
     ("synth start", "synth:start", "Write the network that camera-motion was trained from."),
 )

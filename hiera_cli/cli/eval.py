@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hiera_cli.cli import console
+from hiera_cli.cli import console, eval_detection
 from hiera_cli.cli.options import RAY_FLAGS, TalkOptions
 from hiera_cli.errors import Failure
 from hiera_cli.inputs import printable
@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 
 FEW_CLASSES = 5
 ReportFormat = Literal["table", "json"]
+View = Literal["center", "whole"]
+Task = Literal["classes", "boxes", "detection"]
 FLAGS = {
     **RAY_FLAGS,
+    "view": typer.Option("--view", help="Actions: center (crop) or whole (frame)."),
+    "task": typer.Option("--task", help="classes, boxes (COCO JSON) or detection (AVA files)."),
     "annotations": typer.Option("--annotations", help="Kinetics CSV or list with the labels."),
     "split": typer.Option("--split", help="train, val or test; val where there are several."),
     "out": typer.Option(
@@ -57,6 +61,8 @@ def evaluate(
     cluster: RayOptions,
     talk: TalkOptions,
     format: ReportFormat = "table",  # noqa: A002
+    task: Task = "classes",
+    view: View = "center",
 ) -> int:
     """Measure a model's accuracy on a labelled data set: Kinetics, class folders, list files.
 
@@ -65,6 +71,14 @@ def evaluate(
     """
     if evaluation.compare is not None:
         return _compare(dataset, evaluation, as_json=format == "json")
+    if task == "boxes":
+        return eval_detection.evaluate_boxes(
+            dataset, engine, evaluation, quiet=talk.quiet, as_json=format == "json"
+        )
+    if task == "detection":
+        return eval_detection.evaluate_actions(
+            dataset, engine, evaluation, view=view, quiet=talk.quiet, as_json=format == "json"
+        )
     from hiera_cli.datasets.dataset import read_dataset
     from hiera_cli.report.bundle import write_report
     from hiera_cli.tasks.evaluation.evaluate import open_evaluation
