@@ -41,6 +41,7 @@ COMMANDS = (
     ("verify", "verify:verify", "Compute a sample of a table again and compare."),
     ("eval", "eval:evaluate", "Measure accuracy on a labelled data set."),
     ("detect", "detect:detect", "Follow things and people through videos."),
+    ("dataset", "dataset:dataset", "Look at a labelled data set before computing on it."),
     ("pretrain", "pretrain:pretrain", "Pretrain a masked autoencoder on unlabelled videos."),
     ("fit", "fit:fit", "Fit a classifier to your clips in seconds, on features that stay."),
     ("finetune", "finetune:finetune", "Teach a model the classes of a data set."),
