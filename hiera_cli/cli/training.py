@@ -68,6 +68,7 @@ def follow(records: Iterable[Any], *, out: Path, quiet: bool, hint: str) -> int:
     speaks = process.is_main
     bar: Bar | None = None
     failed = False
+    best: Any = None
     if speaks and not quiet and draws_bars():
         Bar(label="getting ready").open()
     with closing_bar():
@@ -82,10 +83,16 @@ def follow(records: Iterable[Any], *, out: Path, quiet: bool, hint: str) -> int:
                 if bar is not None:
                     _show_step(bar, record)
             elif isinstance(record, Epoch):
+                best = record if record.is_best else best
                 _end_epoch(record, out, quiet=quiet)
             else:
                 console.show_failure(record.failure)
     if speaks and not quiet:
+        if best is not None and best.step == 0:
+            console.say(
+                "no epoch was better on the validation than the head that training began with: "
+                "the result is that head on the network as it was, what `hiera fit` gives"
+            )
         console.say(hint)
     return SOME_FAILED if failed and process.world_size == 1 else 0
 
