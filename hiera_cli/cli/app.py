@@ -37,6 +37,8 @@ COMMANDS = (
     ("timeline", "timeline:timeline", "Say what happens when in videos."),
     ("probe", "probe:probe", "Show what is in video files and which frames would be taken."),
     ("extract-features", "extract_features:extract_features", "Write a feature vector a clip."),
+    ("search", "search:search", "Find clips in a table of features."),
+    ("explore", "explore:explore", "Make a page with a map of all clips of a table."),
     ("merge", "merge:merge", "Join tables that were made with the same settings."),
     ("verify", "verify:verify", "Compute a sample of a table again and compare."),
     ("eval", "eval:evaluate", "Measure accuracy on a labelled data set."),

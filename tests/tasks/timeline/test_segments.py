@@ -50,7 +50,7 @@ def test_the_boundary_is_where_the_mixture_is_half() -> None:
 
 
 def test_below_the_threshold_there_is_no_label() -> None:
-    rows = [soft(4, 0, 0)] * 8 + [soft(0, 0, 0)] * 8
+    rows = [soft(4, 0, 0)] * 20 + [soft(0, 0, 0)] * 20
     assert [span.state for span in spans_of(rows, threshold=0.6)] == [0, None]
     assert [span.state for span in spans_of(rows)] == [0]
 
