@@ -1,15 +1,15 @@
 """What the user named on the command line, as a stable, ordered stream of file paths.
 
-Files, folders, globs, `@lists`, `-` (paths on stdin) and, where pictures are wanted, archives all
-end as `InputPath`s. A name that exists is always that file, whatever characters it holds; nothing
-here opens a video. Folders are searched without what systems and tools leave in them; what is
-named outright is always taken.
+Files, folders, globs, `@lists`, `-` (paths on stdin) and archives all end as `InputPath`s. A name
+that exists is always that file, whatever characters it holds; nothing here opens a video. Folders
+are searched without what systems and tools leave in them; what is named outright is always taken.
 """
 
 import codecs
 import glob
 import logging
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -44,6 +44,8 @@ _MAX_LINKS = 4
 
 logger = logging.getLogger("hiera_cli")
 
+_BRACES = re.compile(r"\{([0-9]{1,9})\.\.([0-9]{1,9})\}")
+
 
 @dataclass(frozen=True, slots=True)
 class InputPath:
@@ -77,8 +79,9 @@ def expand_inputs(
 
     Args:
         inputs: files, folders (searched recursively for `suffixes`), glob patterns, `@FILE`
-            (one path a line, or NUL between them) and `-` (paths from `stdin`); zip archives, and
-            folders in them, where `suffixes` has those of pictures.
+            (one path a line, or NUL between them), `-` (paths from `stdin`), zip and tar archives,
+            folders in them, and ranges of files that do not exist as spelled:
+            `shard-{000..099}.tar`.
         stdin: where `-` reads from.
         suffixes: the files that a folder is searched for, lower case, with the dot.
 
@@ -187,21 +190,30 @@ def _with_other_accents(path: str) -> str | None:
 
 
 def _expand_one(item: str, suffixes: frozenset[str]) -> Iterator[InputPath]:
-    if "\0" in item or os.path.lexists(item):
+    if "\0" not in item and split_archive(item):
+        yield from _unpack(item, suffixes)
+    elif "\0" in item or os.path.lexists(item):
         if os.path.isdir(item):  # noqa: PTH112 - surrogate escapes and NUL stay str
             yield from _walk(item, suffixes)
-        elif suffixes & IMAGE_SUFFIXES and split_archive(item):
-            yield from _unpack(item, suffixes)
         else:
             yield InputPath(item, item)
-    elif suffixes & IMAGE_SUFFIXES and split_archive(item):
-        yield from _unpack(item, suffixes)
+    elif (named := _BRACES.search(item)) is not None:
+        for one in _in_braces(item, named):
+            yield from _expand_one(one, suffixes)
     elif glob.has_magic(item):
         matches = _matches(item)
         for match in matches or [item]:
             yield from _expand_one(match, suffixes) if matches else [InputPath(item, item)]
     else:
         yield InputPath(item, item)
+
+
+def _in_braces(item: str, braces: "re.Match[str]") -> Iterator[str]:
+    """The names that a range means, with as many digits as its start has."""
+    first, last = braces.groups()
+    for number in range(int(first), int(last) + 1):
+        text = f"{number:0{len(first)}d}"
+        yield item[: braces.start()] + text + item[braces.end() :]
 
 
 def _matches(pattern: str) -> list[str]:
@@ -283,10 +295,23 @@ def _identity(folder: str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _unpack(archive: str, suffixes: frozenset[str]) -> Iterator[InputPath]:
-    """Pictures in an archive, or below a folder in it, in sorted order."""
-    for path in members_below(archive, suffixes):
-        yield InputPath(path, os.path.relpath(path, archive))
+def _unpack(path: str, suffixes: frozenset[str]) -> Iterator[InputPath]:
+    """Files in an archive, or below a folder in it, in sorted order; or the member that is named.
+
+    Where videos are wanted, an archive that cannot be read or holds none is an input like any
+    other that is no video.
+    """
+    wants_pictures = bool(suffixes & IMAGE_SUFFIXES)
+    try:
+        members = list(members_below(path, suffixes))
+    except UsageError:
+        if wants_pictures:
+            raise
+        members = []
+    for member in members:
+        yield InputPath(member, os.path.relpath(member, path))
+    if not members and not wants_pictures:
+        yield InputPath(path, path)
 
 
 def printable(text: str) -> str:

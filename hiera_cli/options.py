@@ -23,6 +23,7 @@ Layer = Literal["stage1", "stage2", "stage3", "stage4", "final"]
 Pool = Literal["mean", "max", "none"]
 FeatureDtype = Literal["float32", "float16"]
 OnExisting = Literal["resume", "overwrite", "error"]
+WorkEngine = Literal["local", "ray"]
 Symmetry = Literal["mirror", "upside-down", "reversal", "transposition"]
 """Ways to turn a clip that leave it a clip of something."""
 
@@ -282,6 +283,40 @@ class TableOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RayOptions:
+    """Where the work is done: on this machine, or on a Ray cluster.
+
+    Attributes:
+        engine: `local` or `ray`.
+        ray_address: `auto`, `ray://HOST:PORT` or `HOST:PORT`; None for RAY_ADDRESS, or else for a
+            cluster on this machine.
+        num_actors: processes with a model each; None for one a GPU, or one a machine without GPUs.
+        gpus_per_actor: GPUs of each, or the part of one; None for one where there are some.
+    """
+
+    engine: WorkEngine = "local"
+    ray_address: str | None = None
+    num_actors: int | None = None
+    gpus_per_actor: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot mean anything.
+
+        Raises:
+            UsageError: a value that is no choice, out of range, or only for Ray.
+        """
+        check_choices(self)
+        check_at_least(1, num_actors=self.num_actors)
+        check_at_least(0, gpus_per_actor=self.gpus_per_actor)
+        others = (self.ray_address, self.num_actors, self.gpus_per_actor)
+        if self.engine != "ray" and any(value is not None for value in others):
+            raise UsageError(
+                "--ray-address, --num-actors and --gpus-per-actor are for Ray",
+                hint="add --engine ray",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvaluationOptions:
     """Which part of a data set is evaluated, and where the results go.
 
@@ -318,6 +353,37 @@ class EvaluationOptions:
         """
         check_choices(self)
         check_at_least(1, limit=self.limit)
+        check_at_least(0, seed=self.seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetOptions(DecodeOptions):
+    """How a data set is read for a look at it.
+
+    Attributes:
+        annotations: Kinetics CSV or list with the labels, where it is not found by itself.
+        class_names: a file with the names of a list's numbered classes; None: searched for.
+        labels_from: the number of a list's first class.
+        group: the column of a list, or a regular expression over the names, that says which
+            files belong together.
+        count: decode everything, which finds damage in the middle; else the first frame.
+        seed: of the suggested split.
+    """
+
+    annotations: str | None = None
+    class_names: str | None = None
+    labels_from: int = 0
+    group: str | None = None
+    count: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot mean anything.
+
+        Raises:
+            UsageError: a value that is no choice or out of range.
+        """
+        super().__post_init__()
         check_at_least(0, seed=self.seed)
 
 
@@ -412,3 +478,39 @@ def with_changes(options: Options, changes: Mapping[str, Any]) -> Options:
         if name not in known:
             raise UsageError(f"unknown option '{name}'", hint=f"there are {', '.join(known)}")
     return replace(options, **changes)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActorOptions:
+    """Which videos of acting figures are rendered.
+
+    Attributes:
+        out: folder for videos/, frames/ and the files that label them.
+        num: number of videos.
+        seed: of all randomness.
+        width, height: in pixels, even numbers.
+        seconds: length of each; every whole second within is a key frame.
+        fps: frames a second.
+    """
+
+    out: Path
+    num: int = 100
+    seed: int = 0
+    width: int = 160
+    height: int = 120
+    seconds: float = 4.0
+    fps: float = 15.0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that render nothing.
+
+        Raises:
+            UsageError: a value out of range.
+        """
+        check_at_least(1, num=self.num, fps=self.fps)
+        check_at_least(0, seed=self.seed)
+        check_at_least(1.5, seconds=self.seconds)
+        if min(self.width, self.height) < 32 or self.width % 2 or self.height % 2:
+            raise UsageError(
+                f"--width and --height must be even and at least 32, not {self.width}×{self.height}"
+            )

@@ -39,6 +39,7 @@ FENCES = {
     "onnxruntime": ("exports",),
     "openvino": ("exports",),
     "nncf": ("exports",),
+    "pycocotools": ("tasks",),
 }
 
 # Neighbours on one floor, and the model and its data: neither ever imports the other.

@@ -8,6 +8,7 @@ from typing import Any
 
 import safetensors.torch
 import torch
+from torch import nn
 
 from hiera_cli.checkpoints.download import fetch_checkpoint
 from hiera_cli.checkpoints.file import available_memory_bytes
@@ -196,14 +197,35 @@ def save_model(
     Raises:
         OutputError: the folder or a file cannot be written.
     """
-    folder = Path(folder)
-    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    save_module(
+        Path(folder),
+        model,
+        config=model.config,
+        labels=labels,
+        preprocessing=preprocessing,
+        extra=extra,
+    )
+
+
+def save_module(
+    folder: Path,
+    module: nn.Module,
+    *,
+    config: HieraConfig,
+    labels: tuple[str, ...],
+    preprocessing: Preprocessing,
+    extra: Mapping[str, Any],
+) -> None:
+    """Write what is built on an encoder as a model folder; as `save_model` otherwise.
+
+    Raises:
+        OutputError: the folder or a file cannot be written.
+    """
+    state = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_bytes(folder / WEIGHTS_NAME, safetensors.torch.save(state, {"format": "pt"}))
-    write_folder_config(
-        folder, model.config, labels=labels, preprocessing=preprocessing, extra=extra
-    )
+    write_folder_config(folder, config, labels=labels, preprocessing=preprocessing, extra=extra)
 
 
 def _check_head(has_head: bool, need_head: bool, what: str) -> None:

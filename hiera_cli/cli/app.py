@@ -13,9 +13,11 @@ import typer
 
 from hiera_cli import __version__
 from hiera_cli.cli import console
+from hiera_cli.cli.batch import logging_to, wants_json
+from hiera_cli.cli.help import EXAMPLES, START, Command
 from hiera_cli.cli.options import flatten
 from hiera_cli.cli.terminal import take_over
-from hiera_cli.errors import HieraError, OutputError
+from hiera_cli.errors import HieraError, OutputError, UsageError
 from hiera_cli.machine import keep_freed_memory
 
 INTERNAL_ERROR, INTERRUPTED = 1, 130
@@ -27,6 +29,7 @@ GROUPS = {
 }
 
 TRAINING = {"pretrain", "finetune"}
+RESUMED = TRAINING | {"extract-features", "eval", "fit", "models download"}
 
 # Name, home (module:function) and summary of every command.
 COMMANDS = (
@@ -34,9 +37,13 @@ COMMANDS = (
     ("timeline", "timeline:timeline", "Say what happens when in videos."),
     ("probe", "probe:probe", "Show what is in video files and which frames would be taken."),
     ("extract-features", "extract_features:extract_features", "Write a feature vector a clip."),
+    ("search", "search:search", "Find clips in a table of features."),
+    ("explore", "explore:explore", "Make a page with a map of all clips of a table."),
     ("merge", "merge:merge", "Join tables that were made with the same settings."),
     ("verify", "verify:verify", "Compute a sample of a table again and compare."),
     ("eval", "eval:evaluate", "Measure accuracy on a labelled data set."),
+    ("detect", "detect:detect", "Follow things and people through videos."),
+    ("dataset", "dataset:dataset", "Look at a labelled data set before computing on it."),
     ("pretrain", "pretrain:pretrain", "Pretrain a masked autoencoder on unlabelled videos."),
     ("fit", "fit:fit", "Fit a classifier to your clips in seconds, on features that stay."),
     ("finetune", "finetune:finetune", "Teach a model the classes of a data set."),
@@ -47,6 +54,7 @@ COMMANDS = (
     ("models download", "models:download", "Download a model's weights."),
     ("models verify", "models:verify", "Check downloaded weights."),
     ("synth camera-motion", "synth:camera_motion", "Render labelled videos of camera movements."),
+    ("synth actors", "synth:actors", "Render acting figures, labelled with boxes."),
     ("synth samples", "synth:samples", "Render the sample videos of this project."),
     ("synth start", "synth:start", "Write the network that camera-motion was trained from."),
 )
@@ -60,13 +68,14 @@ def make_app(chosen: str | None = None) -> typer.Typer:
             `hiera --help` builds no flags. None builds every command.
     """
     app = _new_app(name="hiera", help=ABOUT, pretty_exceptions_enable=False)
-    app.callback()(_hiera)
-    groups = {name: _new_app() for name in GROUPS}
+    app.callback(invoke_without_command=True)(_hiera)
+    groups = {name: _new_app(no_args_is_help=True) for name in GROUPS}
     for path, home, summary in COMMANDS:
         group, _, name = path.rpartition(" ")
         parent = groups[group] if group else app
         if chosen in (None, path.partition(" ")[0]):
-            parent.command(name)(_load(home))
+            examples = "\n".join(EXAMPLES.get(path, ()))
+            parent.command(name, cls=Command, epilog=examples)(_load(home, resumes=path in RESUMED))
         else:
             parent.command(name, help=summary)(_listed)
     for name, group_app in groups.items():
@@ -77,7 +86,6 @@ def make_app(chosen: str | None = None) -> typer.Typer:
 def _new_app(**settings: Any) -> typer.Typer:
     names = {"help_option_names": ["-h", "--help"]}
     return typer.Typer(
-        no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,  # importing rich for the help alone costs more than all the rest
         context_settings=names,
@@ -85,19 +93,25 @@ def _new_app(**settings: Any) -> typer.Typer:
     )
 
 
-def _load(home: str) -> Callable[..., None]:
+def _load(home: str, *, resumes: bool) -> Callable[..., None]:
     """The command at `module:function`, its options spread into flags."""
     module_name, _, function = home.partition(":")
     module = import_module(f"hiera_cli.cli.{module_name}")
-    return _guard(flatten(getattr(module, function), getattr(module, "FLAGS", {})))
+    command = flatten(getattr(module, function), getattr(module, "FLAGS", {}))
+    return _guard(command, resumes=resumes)
 
 
 def _listed() -> None:
     """A command that is shown in the list and not built."""
 
 
-def _guard(command: Callable[..., int | None]) -> Callable[..., None]:
-    """The command, with every way it can end turned into an exit code."""
+def _guard(command: Callable[..., int | None], *, resumes: bool = False) -> Callable[..., None]:
+    """The command, with every way it can end turned into an exit code.
+
+    Args:
+        command: returns an exit code, or None for 0.
+        resumes: whether the same command, given again, goes on where it was.
+    """
 
     @wraps(command)
     def guarded(**values: Any) -> None:
@@ -105,12 +119,26 @@ def _guard(command: Callable[..., int | None]) -> Callable[..., None]:
         console.set_up_logging(quiet=bool(values.get("quiet")), verbose=verbose)
         signal.signal(signal.SIGINT, _interrupt)
         signal.signal(signal.SIGTERM, _interrupt)
-        raise typer.Exit(_exit_code(command, values, verbose=verbose))
+        wants_json.set(values.get("progress") == "json")
+        console.begin()
+        raise typer.Exit(_exit_code(command, values, verbose=verbose, resumes=resumes))
 
     return guarded
 
 
-def _exit_code(command: Callable[..., int | None], values: Any, *, verbose: bool) -> int:
+def _exit_code(
+    command: Callable[..., int | None], values: Any, *, verbose: bool, resumes: bool = False
+) -> int:
+    try:
+        with logging_to(values.get("log_file")):
+            return _shown(command, values, verbose=verbose, resumes=resumes)
+    except UsageError as error:  # no log file
+        console.show_error(error)
+        return error.exit_code
+
+
+def _shown(command: Callable[..., int | None], values: Any, *, verbose: bool, resumes: bool) -> int:
+    """The exit code, after saying why it is what it is."""
     try:
         return command(**values) or 0
     except HieraError as error:
@@ -119,7 +147,7 @@ def _exit_code(command: Callable[..., int | None], values: Any, *, verbose: bool
             traceback.print_exc()
         return error.exit_code
     except KeyboardInterrupt:
-        console.say("interrupted; finished work is kept")
+        console.show_interrupt(resumes=resumes)
         return INTERRUPTED
     except BrokenPipeError:
         sys.stdout = None  # nobody reads any more: nothing is left to flush
@@ -157,12 +185,14 @@ def _show_version(wanted: bool) -> None:
 
 
 def _hiera(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback ends the process
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        sys.stdout.write(START)
 
 
 def main() -> None:
@@ -172,4 +202,4 @@ def main() -> None:
     command = words[0] if words else ""
     if command in TRAINING:
         keep_freed_memory()
-    make_app(command)()
+    make_app(command)(prog_name="hiera")

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, TypeVar
 
 from hiera_cli.cli.bar import Bar
+from hiera_cli.cli.batch import follow as lines_of_json
+from hiera_cli.cli.batch import note_said, wants_json
 from hiera_cli.cli.terminal import columns, draws_bars, is_terminal
 from hiera_cli.cli.width import columns_of, shorten
 from hiera_cli.errors import Failure, HieraError
@@ -16,11 +18,17 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Item = TypeVar("Item")
+_WORK: list[Bar] = []  # what the running command counted last
 SHORTEST_PATH = 20  # columns
 
 
 def say(message: str) -> None:
-    """A line on stderr, if there is one."""
+    """A line on stderr, if there is one, and in the log file if there is one."""
+    note_said(printable(message))
+    _write(message)
+
+
+def _write(message: str) -> None:
     if sys.stderr is not None:
         sys.stderr.write(printable(message) + "\n")
         sys.stderr.flush()
@@ -31,6 +39,31 @@ def show_error(error: HieraError) -> None:
     say(f"error: {error.message}")
     if error.hint:
         say(f"hint: {error.hint}")
+
+
+def begin() -> None:
+    """A command begins: nothing is finished yet."""
+    _WORK.clear()
+
+
+def follow(bar: Bar) -> Bar:
+    """Take note of a piece of work, so that an interrupt can tell how far it was."""
+    _WORK[:] = [bar]
+    return bar
+
+
+def show_interrupt(*, resumes: bool) -> None:
+    """What an interrupt leaves, in one line.
+
+    Args:
+        resumes: whether the same command, given again, goes on where it was.
+    """
+    counts = ""
+    for bar in _WORK:
+        of = f" of {bar.total}" if bar.total else ""
+        counts = f": {bar.done}{of} {bar.unit}"
+    again = "; the same command goes on from there" if resumes else ""
+    say(f"interrupted; finished work is kept{counts}{again}")
 
 
 def show_failure(failure: Failure) -> None:
@@ -64,7 +97,7 @@ def fit(text: str, stream: IO[str], *, beside: int = 0) -> str:
 class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         prefix = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
-        say(prefix + record.getMessage())
+        _write(prefix + record.getMessage())
 
 
 def set_up_logging(*, quiet: bool, verbose: bool) -> None:
@@ -82,6 +115,7 @@ def progress(
     unit: str,
     quiet: bool,
     note: Callable[[], str] | None = None,
+    done: int = 0,
 ) -> Iterator[Item]:
     """The items, with a progress bar on stderr while they come, if stderr is a terminal.
 
@@ -91,11 +125,14 @@ def progress(
         unit: what one of them is called.
         quiet: show nothing.
         note: what the bar says besides, asked again when it is drawn.
+        done: how many of the total were finished before.
     """
-    if quiet or not draws_bars():
-        yield from items
+    if wants_json.get() and not quiet:
+        yield from lines_of_json(items, total=_known(total), unit=unit)
         return
-    bar = Bar(total=_known(total), unit=unit, note=note).open()
+    bar = follow(Bar(total=_known(total), unit=unit, note=note, done=done))
+    if draws_bars() and not quiet:
+        bar.open()
     try:
         for item in items:
             bar.total = _known(total)

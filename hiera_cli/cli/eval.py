@@ -9,20 +9,25 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hiera_cli.cli import console
-from hiera_cli.cli.options import TalkOptions
+from hiera_cli.cli import console, eval_detection
+from hiera_cli.cli.options import RAY_FLAGS, TalkOptions
 from hiera_cli.errors import Failure
 from hiera_cli.inputs import printable
-from hiera_cli.options import EngineOptions, EvaluationOptions
+from hiera_cli.options import EngineOptions, EvaluationOptions, RayOptions
 
 if TYPE_CHECKING:
     from hiera_cli.datasets.dataset import Dataset
-    from hiera_cli.tasks.evaluation.evaluate import Evaluation
+    from hiera_cli.tasks.evaluation.evaluate import Evaluation, RunEvaluation
     from hiera_cli.tasks.evaluation.summary import Summary
 
 FEW_CLASSES = 5
 ReportFormat = Literal["table", "json"]
+View = Literal["center", "whole"]
+Task = Literal["classes", "boxes", "detection"]
 FLAGS = {
+    **RAY_FLAGS,
+    "view": typer.Option("--view", help="Actions: center (crop) or whole (frame)."),
+    "task": typer.Option("--task", help="classes, boxes (COCO JSON) or detection (AVA files)."),
     "annotations": typer.Option("--annotations", help="Kinetics CSV or list with the labels."),
     "split": typer.Option("--split", help="train, val or test; val where there are several."),
     "out": typer.Option(
@@ -53,8 +58,11 @@ def evaluate(
     dataset: DataSet,
     engine: EngineOptions,
     evaluation: EvaluationOptions,
+    cluster: RayOptions,
     talk: TalkOptions,
     format: ReportFormat = "table",  # noqa: A002
+    task: Task = "classes",
+    view: View = "center",
 ) -> int:
     """Measure a model's accuracy on a labelled data set: Kinetics, class folders, list files.
 
@@ -63,12 +71,21 @@ def evaluate(
     """
     if evaluation.compare is not None:
         return _compare(dataset, evaluation, as_json=format == "json")
+    if task == "boxes":
+        return eval_detection.evaluate_boxes(
+            dataset, engine, evaluation, quiet=talk.quiet, as_json=format == "json"
+        )
+    if task == "detection":
+        return eval_detection.evaluate_actions(
+            dataset, engine, evaluation, view=view, quiet=talk.quiet, as_json=format == "json"
+        )
     from hiera_cli.datasets.dataset import read_dataset
     from hiera_cli.report.bundle import write_report
     from hiera_cli.tasks.evaluation.evaluate import open_evaluation
     from hiera_cli.tasks.evaluation.hints import labels_count_from_one
     from hiera_cli.video.decode import Limits
 
+    run = _runner(cluster, engine, evaluation)
     with console.waiting("reading the data set", quiet=talk.quiet):
         data = read_dataset(
             dataset,
@@ -80,7 +97,7 @@ def evaluate(
     _introduce(data, quiet=talk.quiet)
     with console.waiting(f"opening {engine.model}", quiet=talk.quiet):
         ready = open_evaluation(dataset, evaluation, engine, data=data)
-    _follow(ready, quiet=talk.quiet)
+    _follow(ready, run, quiet=talk.quiet)
     account, summary = ready.result()
     command = printable(shlex.join(["hiera", *sys.argv[1:]]))
     write_report(account, summary, ready.folder, command=command, limits=Limits.of(engine))
@@ -129,7 +146,20 @@ def _introduce(data: "Dataset", *, quiet: bool) -> None:
             console.say(f"warning: {warning}")
 
 
-def _follow(ready: "Evaluation", *, quiet: bool) -> None:
+def _runner(
+    cluster: RayOptions, engine: EngineOptions, evaluation: EvaluationOptions
+) -> "RunEvaluation":
+    """Who runs the model: this machine, or a cluster."""
+    if cluster.engine == "local":
+        from hiera_cli.tasks.evaluation.predict import run_evaluation
+
+        return run_evaluation
+    from hiera_cli.distributed.jobs import RayEvaluation
+
+    return RayEvaluation(cluster, engine, evaluation)
+
+
+def _follow(ready: "Evaluation", run: "RunEvaluation", *, quiet: bool) -> None:
     """Run what is left, with progress, the running top-1 and the failures on the terminal."""
     from hiera_cli.tasks.evaluation.predict import shorten
 
@@ -146,7 +176,12 @@ def _follow(ready: "Evaluation", *, quiet: bool) -> None:
         return f"top-1 {num_right / num_judged:.1%}" if num_judged else ""
 
     for result in console.progress(
-        ready.run(), total=num_left, unit="videos", quiet=quiet, note=note
+        ready.run(run),
+        total=len(plan.files),
+        done=len(plan.files) - num_left,
+        unit="videos",
+        quiet=quiet,
+        note=note,
     ):
         if isinstance(result, Failure):
             console.show_failure(result)

@@ -4,32 +4,37 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from hiera_cli.cli import console
-from hiera_cli.cli.options import Inputs, TalkOptions
+from hiera_cli.cli.options import RAY_FLAGS, Inputs, TalkOptions
 from hiera_cli.cli.sources import find_files
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inputs import InputPath
-from hiera_cli.options import EngineOptions, FeatureOptions, TableOptions
+from hiera_cli.options import EngineOptions, FeatureOptions, RayOptions, TableOptions
+
+if TYPE_CHECKING:
+    from hiera_cli.tasks.features.workers import OpenWorkers
 
 
 def _flag(*names: str, help: str, panel: str = "Features", **rest: Any) -> Any:  # noqa: A002
     return typer.Option(*names, help=help, rich_help_panel=panel, **rest)
 
 
-_TABLE = "Table"
+_TABLE = "Output"
 
 FLAGS = {
+    **RAY_FLAGS,
     "out": _flag("-o", "--out", help="A .parquet file, or a folder for shards.", panel=_TABLE),
     "on_existing": _flag("--on-existing", help="resume, overwrite or error.", panel=_TABLE),
     "retry_failed": _flag("--retry-failed", help="Try failed videos again.", panel=_TABLE),
     "rows_per_shard": _flag("--rows-per-shard", help="Rows a file of the folder.", panel=_TABLE),
     "shard": _flag("--shard", help="I/N: this share of the videos; or auto.", panel=_TABLE),
     "absolute_paths": _flag("--absolute-paths", help="Name videos by full path.", panel=_TABLE),
-    "devices": _flag("--devices", help="Several GPUs at once, as 0,1.", panel="Machine"),
+    "devices": _flag("--devices", help="Several GPUs at once, as 0,1.", panel="Hardware"),
     "layer": _flag("--layer", help="stage1, stage2, stage3, stage4 or final."),
     "pool": _flag("--pool", help="mean, max or none (all tokens)."),
     "feature_dtype": _flag("--feature-dtype", help="float32 or float16."),
@@ -44,6 +49,7 @@ def extract_features(
     engine: EngineOptions,
     features: FeatureOptions,
     table: TableOptions,
+    cluster: RayOptions,
     talk: TalkOptions,
     out: str | None = None,
     dry_run: bool = False,
@@ -59,7 +65,7 @@ def extract_features(
     if dry_run:
         with console.waiting("measuring", quiet=talk.quiet):
             return _estimate(files, out, engine, features, table, format)
-    return _write(files, out, engine, features, table, talk)
+    return _write(files, out, engine, features, table, cluster, talk)
 
 
 def _write(
@@ -68,20 +74,33 @@ def _write(
     engine: EngineOptions,
     features: FeatureOptions,
     table: TableOptions,
+    cluster: RayOptions,
     talk: TalkOptions,
 ) -> int:
     from hiera_cli.tasks.features.table import Started, plan_output, write_features
     from hiera_cli.tasks.features.writer import VideoFeatures
 
-    records = write_features(files, out, features=features, options=engine, table=table)
+    records = write_features(
+        files,
+        out,
+        features=features,
+        options=engine,
+        table=table,
+        open_workers=_open_workers(cluster, table),
+    )
     with console.waiting(f"opening {engine.model}", quiet=talk.quiet):
         started = next(records)
     assert isinstance(started, Started)
     num_good, num_failed, num_clips = started.num_finished, 0, 0
     if started.num_finished and not talk.quiet:
         console.say(f"{started.num_finished} of {started.num_videos} videos are finished already")
-    total = started.num_videos - started.num_finished
-    for record in console.progress(records, total=total, unit="videos", quiet=talk.quiet):
+    for record in console.progress(
+        records,
+        total=started.num_videos,
+        done=started.num_finished,
+        unit="videos",
+        quiet=talk.quiet,
+    ):
         if isinstance(record, Failure):
             num_failed += 1
             console.show_failure(record)
@@ -96,6 +115,17 @@ def _write(
     if not num_failed:
         return 0
     return 3 if num_good else 4
+
+
+def _open_workers(cluster: RayOptions, table: TableOptions) -> "OpenWorkers | None":
+    """Who computes; None for this machine."""
+    if cluster.engine == "local":
+        return None
+    if table.devices is not None:
+        raise UsageError("--devices is for --engine local", hint="use --num-actors")
+    from hiera_cli.distributed.jobs import open_ray_workers
+
+    return partial(open_ray_workers, cluster)
 
 
 def _estimate(

@@ -14,6 +14,7 @@ FLAGS = {
     "out": typer.Option("-o", "--out", help="A .parquet file, or a folder for shards."),
     "on_existing": typer.Option("--on-existing", help="error or overwrite."),
     "rows_per_shard": typer.Option("--rows-per-shard", help="Rows a file of the folder."),
+    "allow_incomplete": typer.Option("--allow-incomplete", help="Though shares are missing."),
 }
 
 
@@ -23,14 +24,23 @@ def merge(
     out: str | None = None,
     on_existing: MergeOnExisting = "error",
     rows_per_shard: int | None = None,
+    allow_incomplete: bool = False,
 ) -> int:
-    """Merge tables of features (or of predictions) that were made with the same settings."""
+    """Merge tables of features (or of predictions) that were made with the same settings.
+
+    Of the shares of a job array it is made sure that all are there and that every input is in
+    exactly one of them, with its rows or as a failure.
+    """
     if out is None:
         raise UsageError("merge needs --out", hint="add --out features.parquet")
     from hiera_cli.tables import merge_tables
 
     num_rows = merge_tables(
-        parts, out, overwrite=on_existing == "overwrite", rows_per_shard=rows_per_shard
+        parts,
+        out,
+        overwrite=on_existing == "overwrite",
+        rows_per_shard=rows_per_shard,
+        allow_incomplete=allow_incomplete,
     )
     if not talk.quiet:
         console.say(f"{num_rows} rows are in {out}")

@@ -28,6 +28,7 @@ Inputs = Annotated[
 
 
 Format = Literal["table", "json", "jsonl", "csv"]
+ProgressStyle = Literal["bar", "json"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class OutputOptions:
     format: Format | None = None
     quiet: bool = False
     verbose: bool = False
+    progress: ProgressStyle = "bar"
+    log_file: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse a format that there is not.
@@ -54,14 +57,26 @@ class TalkOptions:
 
     quiet: bool = False
     verbose: bool = False
+    progress: ProgressStyle = "bar"
+    log_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a style of progress that there is not.
+
+        Raises:
+            UsageError: a value that is no choice.
+        """
+        check_choices(self)
 
 
 def _flag(*names: str, help: str, panel: str, **rest: Any) -> Any:  # noqa: A002
     return typer.Option(*names, help=help, rich_help_panel=panel, **rest)
 
 
-_MODEL, _VIEWS, _MACHINE, _OUTPUT = "Model", "Views", "Machine", "Output"
+_MODEL, _VIEWS, _MACHINE, _OUTPUT = "Model", "Sampling", "Hardware", "Output"
+_LIMITS = "Limits"
 _DATA = "Data set"
+_CLUSTER = "Cluster"
 
 FLAGS: dict[str, Any] = {
     "model": _flag("-m", "--model", help="Zoo name, model folder or weights file.", panel=_MODEL),
@@ -83,13 +98,13 @@ FLAGS: dict[str, Any] = {
     "batch_size": _flag("--batch-size", help="Views a batch, or auto.", panel=_MACHINE),
     "workers": _flag("--workers", help="Videos decoded at once, or auto.", panel=_MACHINE),
     "threads": _flag("--threads", help="CPU threads of the model.", panel=_MACHINE),
-    "max_pixels": _flag("--max-pixels", help="Largest frame that is read.", panel=_MACHINE),
-    "timeout": _flag("--timeout", help="Seconds a video may take; 0: no limit.", panel=_MACHINE),
+    "max_pixels": _flag("--max-pixels", help="Largest frame, in pixels.", panel=_LIMITS),
+    "timeout": _flag("--timeout", help="Seconds a video may take; 0: no limit.", panel=_LIMITS),
     "isolate": _flag(
         "--isolate/--no-isolate",
         help="Decode in processes that can be killed.",
         show_default="on for more than one file",
-        panel=_MACHINE,
+        panel=_LIMITS,
     ),
     "assume_fps": _flag(
         "--assume-fps", help="Frame rate, where files state it wrong.", panel=_VIEWS
@@ -100,7 +115,16 @@ FLAGS: dict[str, Any] = {
     "out": _flag("-o", "--out", help="Write here instead of stdout.", panel=_OUTPUT),
     "format": _flag("-f", "--format", help="table, json, jsonl or csv.", panel=_OUTPUT),
     "quiet": _flag("-q", "--quiet", help="Nothing on stderr but errors.", panel=_OUTPUT),
+    "progress": _flag("--progress", help="bar, or json: a line every 10 s.", panel=_OUTPUT),
+    "log_file": _flag("--log-file", help="Add all messages to this file.", panel=_OUTPUT),
     "verbose": _flag("-v", "--verbose", help="Say more; tracebacks.", panel=_OUTPUT),
+}
+
+RAY_FLAGS: dict[str, Any] = {
+    "engine": _flag("--engine", help="Where the work is done: local or ray.", panel=_CLUSTER),
+    "ray_address": _flag("--ray-address", help="auto, HOST:PORT or ray://…", panel=_CLUSTER),
+    "num_actors": _flag("--num-actors", help="Processes with a model each.", panel=_CLUSTER),
+    "gpus_per_actor": _flag("--gpus-per-actor", help="May be a part of one.", panel=_CLUSTER),
 }
 
 

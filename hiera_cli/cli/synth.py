@@ -7,11 +7,11 @@ import typer
 
 from hiera_cli.cli import console
 from hiera_cli.cli.options import TalkOptions
-from hiera_cli.options import SynthOptions
+from hiera_cli.options import ActorOptions, SynthOptions
 
 FLAGS: dict[str, Any] = {
     "out": typer.Argument(metavar="OUT", show_default=False, help="Folder for class folders."),
-    "num": typer.Option("-n", "--num", help="Videos, evenly over the ten classes."),
+    "num": typer.Option("-n", "--num", help="Videos to render."),
     "seed": typer.Option("--seed", help="Of everything random: same seed, same videos."),
     "workers": typer.Option("--workers", help="Processes that render."),
     "width": typer.Option("--width", help="Of the videos, in pixels."),
@@ -29,6 +29,11 @@ FLAGS: dict[str, Any] = {
     ),
 }
 
+FLAGS |= {
+    "seconds": typer.Option("--seconds", help="Length of each; whole seconds are key frames."),
+    "fps": typer.Option("--fps", help="Frames a second."),
+}
+
 Folder = Annotated[Path, typer.Argument(metavar="OUT", show_default=False)]
 
 
@@ -40,6 +45,22 @@ def camera_motion(options: SynthOptions, talk: TalkOptions) -> int:
     from hiera_cli.tasks.synth import synthesise
 
     files = synthesise(options)
+    for _ in console.progress(files, total=options.num, unit="videos", quiet=talk.quiet):
+        pass
+    if not talk.quiet:
+        console.say(f"{options.num} videos in {options.out}")
+    return 0
+
+
+def actors(options: ActorOptions, talk: TalkOptions) -> int:
+    """Render figures that walk, wave, jump and fall before a moving camera, with their boxes.
+
+    OUT then holds videos/, the key frames in frames/, annotations.csv (AVA's format, seconds),
+    frames.csv (the same at every frame), actions.pbtxt and annotations.json (COCO).
+    """
+    from hiera_cli.tasks.actors import synthesise_actors
+
+    files = synthesise_actors(options)
     for _ in console.progress(files, total=options.num, unit="videos", quiet=talk.quiet):
         pass
     if not talk.quiet:

@@ -101,7 +101,7 @@ def render_page(
 
 def _render(account: Account, summary: Summary, strips: Strips, **extra: Any) -> str:
     metrics = account.metrics
-    return _environment().get_template("page.html.j2").render(
+    return environment().get_template("page.html.j2").render(
         summary=summary,
         account=account,
         metrics=metrics,
@@ -128,7 +128,7 @@ def _fates(summary: Summary, num_right: int) -> dict[str, int]:
     }
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     """Templates in which everything is escaped unless the template says otherwise."""
     environment = Environment(
         loader=PackageLoader("hiera_cli.report"),

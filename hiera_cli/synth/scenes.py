@@ -140,6 +140,11 @@ def ground_detail(scene: Scene, width: int, height: int) -> float:
     return light * float(torch.minimum(across.mean(), down.mean()))
 
 
+def coverage(scene: Scene, layer: Layer, width: int, height: int) -> Tensor:
+    """How much of each pixel a layer with alpha covers, were it alone: (N, height, width)."""
+    return _sample(scene, layer, width, height)[:, 3]
+
+
 def _freeze(scene: Scene, instant: int) -> Scene:
     """The scene at one of its instants."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.files import output_errors
+from hiera_cli.tables.completeness import check_complete, without_share
 from hiera_cli.tables.failures import read_failures, write_failures
 from hiera_cli.tables.place import lock_output, parse_output
 from hiera_cli.tables.reading import (
@@ -30,6 +31,7 @@ def merge_tables(
     *,
     overwrite: bool = False,
     rows_per_shard: int | None = None,
+    allow_incomplete: bool = False,
 ) -> int:
     """Merge sorted tables into one sorted table, in memory of a few rows each.
 
@@ -38,18 +40,21 @@ def merge_tables(
         out: a file, or a folder for shards.
         overwrite: whether an output that is there already is replaced.
         rows_per_shard: the size of the files of a folder.
+        allow_incomplete: merge the shares of a job array though some of them are missing.
 
     Returns:
         The number of rows written.
 
     Raises:
-        UsageError: a part is no table of ours, was made with other settings than the first,
-            or holds a key that another part holds too.
+        UsageError: shares of a job array are missing or incomplete; a part is no table of ours,
+            was made with other settings than the first, or holds a key that another one holds.
         OutputError: the output exists or cannot be written.
     """
     output = parse_output(out)
     paths = [Path(part).absolute() for part in parts]
     metadata = _common_metadata(paths)
+    if not allow_incomplete:
+        check_complete([file for path in paths for file in table_files(path)])
     runs = [run for path in paths for run in sorted_runs(path)]
     with lock_output(output), output_errors(output.path):
         if (output.files or output.settings.exists()) and not overwrite:
@@ -89,7 +94,7 @@ def _common_metadata(paths: Sequence[Path]) -> dict[str, Any]:
         if found:
             raise UsageError(f"{path} does not fit {paths[0]}: {'; '.join(found)}")
     roots = {root for part in parts for root in part.get("roots", ())}
-    return {**parts[0], "roots": sorted(roots)}
+    return without_share({**parts[0], "roots": sorted(roots)})
 
 
 def _open_failures(paths: Sequence[Path], finished: set[str]) -> dict[str, Failure]:

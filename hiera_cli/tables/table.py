@@ -15,7 +15,7 @@ import pyarrow as pa
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.files import output_errors, write_text
 from hiera_cli.options import OnExisting
-from hiera_cli.tables.columns import Column, Values, to_batch, to_schema
+from hiera_cli.tables.columns import Column, Values, to_schema
 from hiera_cli.tables.failures import append_failure, read_failures, write_failures
 from hiera_cli.tables.journal import Block, JournalWriter, read_journals
 from hiera_cli.tables.place import Output
@@ -27,6 +27,7 @@ from hiera_cli.tables.reading import (
     read_keys,
     read_pieces,
 )
+from hiera_cli.tables.rows import RowBlocks
 from hiera_cli.tables.settings import look_before, package_versions, refuse_differences
 from hiera_cli.tables.shards import (
     DEFAULT_ROWS_PER_SHARD,
@@ -35,9 +36,6 @@ from hiera_cli.tables.shards import (
     new_shard_folder,
     publish,
 )
-
-BLOCK_BYTES = 4 * 2**20
-BLOCK_APPENDS = 256  # a batch of one row costs kilobytes beside its values
 
 
 class TableWriter:
@@ -48,9 +46,7 @@ class TableWriter:
 
     def __init__(self, output: Output, columns: Sequence[Column]) -> None:
         self._output = output
-        self._columns = tuple(columns)
-        self._held: list[pa.RecordBatch] = []
-        self._held_bytes = 0
+        self._blocks = RowBlocks(columns)
         with output_errors(output.path):
             self._journal = JournalWriter(output.partial)
 
@@ -66,21 +62,26 @@ class TableWriter:
         Args:
             rows: values by column name; for a list column an array (rows, width).
         """
-        batch = to_batch(self._columns, rows)
-        self._held.append(batch)
-        self._held_bytes += batch.nbytes
-        if self._held_bytes >= BLOCK_BYTES or len(self._held) >= BLOCK_APPENDS:
-            self._flush()
+        block = self._blocks.add(rows)
+        if block is not None:
+            self.append_block(block)
+
+    def append_block(self, block: memoryview) -> None:
+        """Add a block of rows, as `RowBlocks` makes them, to the item in progress."""
+        with output_errors(self._output.path):
+            self._journal.append(block)
 
     def commit(self, key: str) -> None:
         """Declare the item in progress finished; from here on it survives a kill."""
-        self._flush()
+        block = self._blocks.take()
+        if block is not None:
+            self.append_block(block)
         with output_errors(self._output.path):
             self._journal.commit(key)
 
     def discard(self) -> None:
         """Forget the rows of the item in progress."""
-        self._held, self._held_bytes = [], 0
+        self._blocks.clear()
         with output_errors(self._output.path):
             self._journal.discard()
 
@@ -89,13 +90,6 @@ class TableWriter:
         self.discard()
         with output_errors(self._output.path):
             append_failure(self._output.errors, failure)
-
-    def _flush(self) -> None:
-        if self._held:
-            block = pa.concat_batches(self._held).serialize()
-            self._held, self._held_bytes = [], 0
-            with output_errors(self._output.path):
-                self._journal.append(memoryview(block))
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -13,6 +13,7 @@ from hiera_cli.options import ProbeOptions, with_changes
 from hiera_cli.video.decode import Limits, VideoInfo
 from hiera_cli.video.decode import probe as probe_file
 from hiera_cli.video.isolation.parent import DecodeProcess
+from hiera_cli.video.local_file import local_file
 from hiera_cli.video.sampling import ClipPlan, Protocol, make_protocol, plan_clips
 
 
@@ -115,7 +116,8 @@ def _records(
         look = process.probe if isolate else probe_file
         for file in chain(first, rest):
             try:
-                info = look(file.path, count=options.count, limits=limits)
+                with local_file(file.path) as path:
+                    info = look(path, count=options.count, limits=limits)
             except MediaError as error:
                 yield Failure(file.path, error.kind, error.message)
             else:

@@ -4,11 +4,13 @@ import logging
 import threading
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import replace
 
 from hiera_cli.errors import MediaError
 from hiera_cli.video.collector import ClipCollector, View, ViewOf
 from hiera_cli.video.decode import Limits, VideoInfo, decode_video
 from hiera_cli.video.isolation.parent import DecodeProcess
+from hiera_cli.video.local_file import local_file
 from hiera_cli.video.sampling import ClipPlan, Protocol
 
 logger = logging.getLogger("hiera_cli")
@@ -56,7 +58,7 @@ class ClipReader:
         """The clips that a protocol takes from a video, as they are complete.
 
         Args:
-            path: a local file.
+            path: a file, or a member of an archive.
             protocol: which clips.
             view_of: what is kept of each frame, as in `ClipCollector`.
             shared: whether all clips see the same of a frame.
@@ -68,7 +70,9 @@ class ClipReader:
             MediaError: it cannot be read, whatever the reason.
         """
         try:
-            return (yield from self._read(path, protocol, view_of, shared=shared))
+            with local_file(path) as file:
+                info = yield from self._read(file, protocol, view_of, shared=shared)
+            return replace(info, path=path)
         except MediaError:
             raise
         except MemoryError as error:

@@ -8,7 +8,6 @@ whatever it is called, has no way to reach another file or a socket.
 import errno
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ import av.error
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from hiera_cli.archives import read_member, split_archive
 from hiera_cli.errors import FailureKind, MediaError
 from hiera_cli.video.avlog import Message, caught_messages
 from hiera_cli.video.boxes import check_boxes
@@ -112,10 +110,7 @@ def open_video(
 
 def _open_regular_file(path: str) -> int:
     """Descriptor of a regular file; nothing else is even opened, since that may block."""
-    archived = split_archive(path)
     try:
-        if archived and archived[1]:
-            return _unpacked(path)
         mode = os.stat(path).st_mode  # noqa: PTH116 - Path("") is the folder "."
         if not stat.S_ISREG(mode):
             raise MediaError("not_a_video", _what_it_is(mode))
@@ -124,14 +119,6 @@ def _open_regular_file(path: str) -> int:
         raise MediaError(_kind_of_os_error(error), error.strerror or str(error)) from error
     except ValueError as error:  # a NUL in the name
         raise MediaError("not_found", str(error)) from error
-
-
-def _unpacked(path: str) -> int:
-    """Descriptor of a file without a name that holds a picture from an archive."""
-    with tempfile.TemporaryFile() as file:
-        file.write(read_member(path))
-        file.seek(0)
-        return os.dup(file.fileno())
 
 
 def _what_it_is(mode: int) -> str:

@@ -35,6 +35,8 @@ class Protocol:
             the video.
         draws: numbers in [0, 1) that choose at random, for training: one a clip (where it starts)
             or, with `segments`, one a frame; None: evenly spread clips, the middle of segments.
+        centers_seconds: ascending instants, counted from the first frame, around which clips are
+            taken, one each and nothing else; None: as the other fields say.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Protocol:
     hop_seconds: float | None = None
     sampling: SamplingName = "stride"
     draws: tuple[float, ...] | None = None
+    centers_seconds: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.num_clips is not None and self.num_clips < 1:
@@ -59,6 +62,10 @@ class Protocol:
             raise UsageError("segments cover the whole video: there are no windows to lay")
         if self.draws is not None and len(self.draws) != self.num_draws:
             raise ValueError(f"{len(self.draws)} draws where {self.num_draws} are needed")
+        if self.centers_seconds is not None and list(self.centers_seconds) != sorted(
+            self.centers_seconds
+        ):
+            raise ValueError("the centers of clips must ascend")
 
     @property
     def window_seconds(self) -> float:
@@ -176,6 +183,8 @@ def plan_clips(timeline: Timeline, protocol: Protocol) -> tuple[ClipPlan, ...]:
     """
     if timeline.num_frames == 0:
         raise ValueError("cannot plan clips of a video without frames")
+    if protocol.centers_seconds is not None:
+        return _centered_clips(timeline, protocol)
     if protocol.sampling == "segments":
         return _segment_clips(timeline, protocol)
     if protocol.num_clips is None:
@@ -244,6 +253,23 @@ def _segment_clips(timeline: Timeline, protocol: Protocol) -> tuple[ClipPlan, ..
     draws = np.array(protocol.draws).reshape(num_clips, num_frames)
     chosen = first + np.floor(draws * (last - first + 1)).astype(np.int64)
     return tuple(_clip_at(k, row, timeline) for k, row in enumerate(chosen))
+
+
+def _centered_clips(timeline: Timeline, protocol: Protocol) -> tuple[ClipPlan, ...]:
+    """A clip around each instant: its frame k is T/2 - k strides before it.
+
+    The rule of SlowFast's AVA loader: `range(c - T*s/2, c + T*s/2, s)` at 30 frames a second,
+    beyond the ends the first or the last frame.
+    """
+    span_frames = protocol.num_frames * protocol.frame_stride
+    steps = np.arange(protocol.num_frames) * protocol.frame_stride
+    offsets = (steps - span_frames // 2) / TARGET_FPS
+    last = timeline.num_frames - 1
+    clips = []
+    for index, center in enumerate(protocol.centers_seconds or ()):
+        positions = np.floor((center + offsets) * timeline.fps + 1e-6)
+        clips.append(_clip_at(index, np.clip(positions, 0, last).astype(np.int64), timeline))
+    return tuple(clips)
 
 
 def _clip_at(clip_index: int, positions: Indices, timeline: Timeline) -> ClipPlan:

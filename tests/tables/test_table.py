@@ -125,7 +125,7 @@ def test_an_item_counts_once_it_is_committed(tmp_path: Path) -> None:
 def test_discarding_takes_back_blocks_that_are_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hiera_cli.tables.table.BLOCK_BYTES", 1)
+    monkeypatch.setattr("hiera_cli.tables.rows.BLOCK_BYTES", 1)
     output = parse_output(tmp_path / "feats.parquet")
     with lock_output(output):
         table = begin_table(output, COLUMNS, settings=SETTINGS)

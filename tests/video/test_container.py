@@ -5,12 +5,10 @@ import socket
 import stat
 import threading
 import time
-import zipfile
 from pathlib import Path
 
 import av
 import pytest
-from PIL import Image
 
 from hiera_cli.errors import MediaError
 from hiera_cli.video.decode import decode_video, probe
@@ -240,13 +238,3 @@ def test_descriptors_are_not_leaked(tmp_path: Path, clip: bytes) -> None:
         next(events)
         events.close()
     assert num_open() == before
-
-
-def test_a_picture_in_an_archive_is_read_and_a_folder_in_it_is_not(tmp_path: Path) -> None:
-    Image.new("RGB", (48, 32), (200, 0, 0)).save(tmp_path / "red.png")
-    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as file:
-        file.write(tmp_path / "red.png", "train/red.png")
-    info = probe(f"{tmp_path}/pictures.zip/train/red.png")
-    assert (info.width, info.height, info.num_frames) == (48, 32, 1)
-    assert kind_of(f"{tmp_path}/pictures.zip/train") == "not_found"
-    assert kind_of(f"{tmp_path}/pictures.zip/train/blue.png") == "not_found"

@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from hiera_cli.errors import UsageError
-from hiera_cli.video.sampling import PROTOCOLS, Timeline, linspace, make_protocol, plan_clips
+from hiera_cli.video.sampling import (
+    PROTOCOLS,
+    Protocol,
+    Timeline,
+    linspace,
+    make_protocol,
+    plan_clips,
+)
 
 
 def constant(num_frames: int, fps: float = 30.0, start: float = 0.0) -> Timeline:
@@ -128,3 +135,15 @@ def test_hops_that_cannot_be_are_refused(hop: float) -> None:
 def test_unknown_protocol() -> None:
     with pytest.raises(UsageError, match="unknown protocol"):
         make_protocol("slow")
+
+
+def test_clips_around_instants_are_slowfasts():
+    """`range(c - 32, c + 32, 4)` at 30 frames a second, clamped."""
+    timeline = Timeline(30.0, np.arange(300) / 30, 10.0, constant=True)
+    protocol = Protocol("x", num_clips=None, num_crops=1, centers_seconds=(1.0, 5.0, 9.9))
+    first, second, last = plan_clips(timeline, protocol)
+    assert first.frame_indices == tuple(max(0, i) for i in range(30 - 32, 30 + 32, 4))
+    assert second.frame_indices == tuple(range(150 - 32, 150 + 32, 4))
+    assert last.frame_indices == tuple(min(299, i) for i in range(297 - 32, 297 + 32, 4))
+    with pytest.raises(ValueError, match="ascend"):
+        Protocol("x", num_clips=None, num_crops=1, centers_seconds=(2.0, 1.0))

@@ -112,8 +112,9 @@ def read_table(
                 hint="put quotes around a path or a label that holds the separator",
             )
         rows.append(_table_row(line, cells, header, source))
-        if header.number >= 0 and is_class_number(cells[header.number]):
-            number, name = int(cells[header.number]), rows[-1].label
+        written = cells[header.number].strip()
+        if header.number >= 0 and is_class_number(written):
+            number, name = int(written), rows[-1].label
             if numbered.setdefault(number, name) != name:
                 problem = f"class {number} is '{name}' here and '{numbered[number]}' before"
                 raise bad_line(source, line.number, problem)
@@ -125,14 +126,14 @@ def read_table(
 
 def _table_row(line: Line, cells: Sequence[str], header: Header, source: str) -> ListedPath:
     path, label = cells[header.path], clean_label(cells[header.label])
-    if not path or not label:
-        lacking = "path" if not path else "label"
+    if not path.strip() or not label:
+        lacking = "label" if path.strip() else "path"
         raise bad_line(
             source,
             line.number,
             f"no {lacking}: {excerpt(line.text)}",
             hint="complete the line or remove it",
         )
-    split = cells[header.split].lower() if header.split >= 0 else ""
-    group = printable(cells[header.group]) if header.group >= 0 else ""
+    split = cells[header.split].strip().lower() if header.split >= 0 else ""
+    group = printable(cells[header.group].strip()) if header.group >= 0 else ""
     return ListedPath(path, label, line.number, split_called(split) or split, group)

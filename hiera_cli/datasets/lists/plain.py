@@ -91,7 +91,7 @@ def _rest_cells(rest: str, separator: str) -> tuple[str, ...]:
     if separator == " ":
         numbers = rest.split()
         return tuple(numbers) if all(map(is_class_number, numbers)) else (rest,)
-    return tuple(cells_of(rest, separator))
+    return tuple(cell.strip() for cell in cells_of(rest, separator))
 
 
 def _unquote(text: str) -> str:

@@ -73,12 +73,12 @@ def excerpt(text: str) -> str:
 
 
 def cells_of(text: str, separator: str) -> list[str]:
-    """The columns of a line; quotes keep a separator from separating."""
+    """The columns of a line, blanks at their ends kept; quotes keep a separator from separating."""
     try:
         row = next(csv.reader([text], delimiter=separator, skipinitialspace=True), [])
     except csv.Error:
         return [text]
-    return [cell.strip() for cell in row]
+    return row
 
 
 def is_media_name(text: str) -> bool:

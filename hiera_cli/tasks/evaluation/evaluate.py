@@ -3,7 +3,7 @@
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from hiera_cli.inference.engine import Engine
 from hiera_cli.inference.open import loader_options, open_engine
 from hiera_cli.inputs import printable
 from hiera_cli.options import EngineOptions, EvaluationOptions, with_changes
-from hiera_cli.tables import begin_table, lock_output, parse_output
+from hiera_cli.tables import Table, begin_table, lock_output, parse_output
 from hiera_cli.tables.table import finished_keys
 from hiera_cli.tasks.evaluation.files import confusion_csv, metrics_json, per_class_csv
 from hiera_cli.tasks.evaluation.metrics import Outcome
@@ -38,6 +38,7 @@ from hiera_cli.tasks.evaluation.summary import (
 )
 
 PREDICTIONS = "predictions.parquet"
+RunEvaluation = Callable[[EvaluationPlan, Engine, Table], Iterator[Outcome | Failure]]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -69,8 +70,11 @@ class Evaluation:
         done = set() if again else finished_keys(parse_output(self.predictions))
         return sum(source.name not in done for source in self.plan.files)
 
-    def run(self) -> Iterator[Outcome | Failure]:
+    def run(self, run: RunEvaluation = run_evaluation) -> Iterator[Outcome | Failure]:
         """Add every video that the table lacks, in a way that survives being stopped.
+
+        Args:
+            run: what runs them: this machine, or others.
 
         Raises:
             NoInputError: not one of the videos is there.
@@ -90,7 +94,7 @@ class Evaluation:
                 roots=[self.place],
                 on_existing=self.options.on_existing,
             )
-            yield from run_evaluation(plan, self.engine, table)
+            yield from run(plan, self.engine, table)
             table.finish(keep_empty=True)
 
     def result(self) -> tuple[Account, Summary]:
@@ -189,7 +193,7 @@ def open_evaluation(
         engine, labels = None, read_labels_of(evaluation.rescore)
         folder, predictions = evaluation.out or evaluation.rescore.parent, evaluation.rescore
     else:
-        engine = _open_engine(options)
+        engine = open_evaluation_engine(options)
         labels = engine.loaded.labels
         folder = evaluation.out or default_folder(engine.loaded.name, dataset)
         predictions = folder / PREDICTIONS
@@ -197,7 +201,7 @@ def open_evaluation(
     return Evaluation(dataset, folder, predictions, plan, engine, evaluation)
 
 
-def _open_engine(options: EngineOptions) -> Engine:
+def open_evaluation_engine(options: EngineOptions) -> Engine:
     """The engine; image models see the paper's single center crop unless told otherwise."""
     engine = open_engine(options, protocol=DEFAULT_PROTOCOL)
     preprocessing = engine.loaded.preprocessing

@@ -5,7 +5,7 @@ being killed. What the table means is said in `account.py`: metrics and the mode
 that metrics can be computed again without the model.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inference.backend import Wanted
 from hiera_cli.inference.engine import Engine, VideoResult
 from hiera_cli.inputs import InputPath, printable
-from hiera_cli.tables import Column, Table, TableWriter
+from hiera_cli.tables import Column, RowWriter, Table
 from hiera_cli.tasks.evaluation.metrics import TOP_K, Outcome, judge
 
 DEFAULT_PROTOCOL: Final = "paper"
@@ -133,7 +133,7 @@ def table_columns(num_classes: int) -> tuple[Column, ...]:
 
 def table_settings(engine: Engine, *, limit: int | None, seed: int) -> dict[str, Any]:
     """What predictions are made with, as JSON; work with other settings is not mixed in."""
-    loaded = engine.loaded
+    loaded, assumed_fps = engine.loaded, engine.loader.limits.assumed_fps
     return {
         "task": "eval",
         "model": loaded.name,
@@ -143,6 +143,7 @@ def table_settings(engine: Engine, *, limit: int | None, seed: int) -> dict[str,
         "preprocessing": loaded.preprocessing.to_dict(),
         "protocol": asdict(engine.loader.protocol),
         "square_pixels": engine.loader.square_pixels,
+        **({} if assumed_fps is None else {"assume_fps": assumed_fps}),
         "backend": engine.backend.name,
         "limit": limit,
         "seed": seed if limit is not None else None,
@@ -160,20 +161,45 @@ def run_evaluation(
     Raises:
         OutputError: the table cannot be written; finished videos are kept.
     """
-    targets = plan.targets
-    files = [source for source in plan.files if source.name not in table.finished]
+    files = unfinished(plan, table)
     with table.writer() as writer:
-        for result in engine.run(files, Wanted(scores=True)):
-            if isinstance(result, Failure):
-                writer.fail(result)
-                yield result
-            elif isinstance(result, VideoResult):
-                key = result.input.name
-                yield _add(writer, result, key, target=targets[key], labels=plan.labels)
+        yield from write_predictions(files, engine, writer, targets=plan.targets)
+
+
+def unfinished(plan: EvaluationPlan, table: Table) -> list[InputPath]:
+    """The videos that the table does not hold yet."""
+    return [source for source in plan.files if source.name not in table.finished]
+
+
+def write_predictions(
+    files: Iterable[InputPath], engine: Engine, writer: RowWriter, *, targets: Mapping[str, int]
+) -> Iterator[Outcome | Failure]:
+    """Write a row for each video.
+
+    Args:
+        files: the videos, under their keys.
+        engine: what runs them.
+        writer: what takes the rows.
+        targets: the model's class of each video, by its key.
+
+    Yields:
+        for each video, in order, its `Outcome`, or the `Failure` that was noted instead.
+
+    Raises:
+        OutputError: the rows cannot be written.
+    """
+    labels = engine.loaded.labels
+    for result in engine.run(files, Wanted(scores=True), pad=True):
+        if isinstance(result, Failure):
+            writer.fail(result)
+            yield result
+        elif isinstance(result, VideoResult):
+            key = result.input.name
+            yield _add(writer, result, key, target=targets[key], labels=labels)
 
 
 def _add(
-    writer: TableWriter, result: VideoResult, key: str, *, target: int, labels: Sequence[str]
+    writer: RowWriter, result: VideoResult, key: str, *, target: int, labels: Sequence[str]
 ) -> Outcome | Failure:
     """Write one video's row; scores that are no numbers are a failure of the video."""
     scores = np.empty(0) if result.scores is None else result.scores

@@ -17,6 +17,7 @@ from hiera_cli.tasks.features.extract import feature_columns, open_feature_engin
 from hiera_cli.tasks.features.shares import parse_share
 from hiera_cli.tasks.features.table import plan_output, plan_sources
 from hiera_cli.video.decode import Limits, probe
+from hiera_cli.video.local_file import local_file
 from hiera_cli.video.sampling import Protocol, plan_clips
 
 MEASURED_SECONDS = 15.0
@@ -88,7 +89,8 @@ def _count_clips(sources: Sequence[InputPath], engine: Engine) -> list[int]:
 
 def _num_clips(path: str, protocol: Protocol, limits: Limits) -> int:
     try:
-        timeline = probe(path, count=False, limits=limits).timeline
+        with local_file(path) as file:
+            timeline = probe(file, count=False, limits=limits).timeline
     except MediaError:
         return 0
     return len(plan_clips(timeline, protocol))

@@ -46,19 +46,41 @@ def parse_share(text: str | None, environment: Mapping[str, str] | None = None) 
 
 
 def _from_environment(environment: Mapping[str, str]) -> Share:
-    """Slurm's array task, else torchrun's rank."""
+    """Slurm's array task, and within it the rank of torchrun or srun, where there is one."""
     try:
-        if "SLURM_ARRAY_TASK_ID" in environment:
-            first = int(environment["SLURM_ARRAY_TASK_MIN"])
-            step = int(environment.get("SLURM_ARRAY_TASK_STEP", 1))
-            index = (int(environment["SLURM_ARRAY_TASK_ID"]) - first) // step
-            return _share(index, int(environment["SLURM_ARRAY_TASK_COUNT"]))
-        return _share(int(environment["RANK"]), int(environment["WORLD_SIZE"]))
+        task, rank = _array_task(environment), _rank(environment)
     except (KeyError, ValueError) as error:
         raise UsageError(
-            f"--shard auto found no job array and no rank ({error} is missing or no number)",
-            hint="start it with sbatch --array or torchrun, or name the share: --shard 0/4",
+            f"--shard auto cannot read the job's environment: {error} is missing or no number",
+            hint="name the share: --shard 0/4",
         ) from error
+    if task is None and rank is None:
+        raise UsageError(
+            "--shard auto found no job array and no rank",
+            hint="start it with sbatch --array, srun or torchrun, or name the share: --shard 0/4",
+        )
+    outer, inner = task or Share(0, 1), rank or Share(0, 1)
+    index = outer.index * inner.num_shares + inner.index
+    return _share(index, outer.num_shares * inner.num_shares)
+
+
+def _array_task(environment: Mapping[str, str]) -> Share | None:
+    if "SLURM_ARRAY_TASK_ID" not in environment:
+        return None
+    first = int(environment["SLURM_ARRAY_TASK_MIN"])
+    step = int(environment.get("SLURM_ARRAY_TASK_STEP", 1))
+    index = (int(environment["SLURM_ARRAY_TASK_ID"]) - first) // step
+    return Share(index, int(environment["SLURM_ARRAY_TASK_COUNT"]))
+
+
+def _rank(environment: Mapping[str, str]) -> Share | None:
+    """Of torchrun; or of srun, which unlike sbatch says how many tasks it really started."""
+    if "RANK" in environment:
+        return Share(int(environment["RANK"]), int(environment["WORLD_SIZE"]))
+    if "SLURM_STEP_NUM_TASKS" in environment:
+        num_tasks = int(environment["SLURM_STEP_NUM_TASKS"])
+        return Share(int(environment["SLURM_PROCID"]), num_tasks)
+    return None
 
 
 def _share(index: int, num_shares: int) -> Share:

@@ -1,13 +1,15 @@
 """Feature extraction into a Parquet table that survives being killed."""
 
+import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from hiera_cli.errors import Failure, UsageError
-from hiera_cli.inference.engine import Engine
 from hiera_cli.inputs import InputPath, printable
 from hiera_cli.options import EngineOptions, FeatureOptions, TableOptions
 from hiera_cli.tables import (
@@ -18,16 +20,12 @@ from hiera_cli.tables import (
     lock_output,
     parse_output,
 )
-from hiera_cli.tasks.features.devices import DeviceWork, parse_devices, run_on_devices
-from hiera_cli.tasks.features.extract import (
-    feature_columns,
-    feature_settings,
-    named,
-    open_feature_engine,
-    roots,
-)
+from hiera_cli.tables.completeness import ShareNote
+from hiera_cli.tasks.features.devices import parse_devices
+from hiera_cli.tasks.features.extract import named, roots
 from hiera_cli.tasks.features.shares import Share, parse_share
-from hiera_cli.tasks.features.writer import VideoFeatures, write_videos
+from hiera_cli.tasks.features.workers import OpenWorkers, Workers, open_local_workers
+from hiera_cli.tasks.features.writer import VideoFeatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +50,7 @@ def write_features(
     features: FeatureOptions | None = None,
     options: EngineOptions | None = None,
     table: TableOptions | None = None,
+    open_workers: OpenWorkers | None = None,
 ) -> Iterator[Started | VideoFeatures | Failure]:
     """Extract features into a table; a run that was killed is continued by the next one.
 
@@ -63,6 +62,7 @@ def write_features(
         features: layer, pooling and so on.
         options: model, protocol (default `dense`), device and so on.
         table: what to do with what is there already, and which share to work on.
+        open_workers: who computes; None: this machine.
 
     Yields:
         a `Started`, the failures of earlier runs that stand, then what becomes of each video.
@@ -74,25 +74,34 @@ def write_features(
         WeightsError: the model or its weights are not available or do not fit.
     """
     features, table = features or FeatureOptions(), table or TableOptions()
-    options, devices = options or EngineOptions(), parse_devices(table.devices)
-    sources = plan_sources(files, features, parse_share(table.shard))
+    options = options or EngineOptions()
+    share = parse_share(table.shard)
+    everything = plan_sources(files, features, None)
+    sources = share.of(everything) if share else everything
     output = plan_output(out, table)
-    with lock_output(output):
-        engine = open_feature_engine(
-            replace(options, device="cpu") if devices else options, features
-        )
-        first = replace(options, device=devices[0]) if devices else options
-        job = _begin(sources, output, engine, first, features, table)
+    open_workers = open_workers or partial(open_local_workers, parse_devices(table.devices))
+    with lock_output(output), open_workers(options, features) as workers:
+        notes = {"share": _describe(share, everything)} if share else {}
+        job = _begin(sources, output, workers, options, table, notes)
         todo, failed = _todo(sources, job, retry_failed=table.retry_failed)
         yield Started(len(sources), len(sources) - len(todo) - len(failed), len(failed))
         yield from failed
-        if devices and todo:
-            work = DeviceWork(output, job.columns, features, options)
-            yield from run_on_devices(todo, work, devices)
-        elif todo:
-            with job.writer() as writer:
-                yield from write_videos(todo, engine, writer, features)
-        job.finish()
+        if todo:
+            yield from workers.run(todo, job)
+        job.finish(keep_empty=share is not None)  # a share that is not there is missing
+
+
+def _describe(share: Share, everything: Sequence[InputPath]) -> dict[str, Any]:
+    """What `hiera merge` needs to know to find out whether all inputs are accounted for."""
+    names = "\0".join(source.name for source in everything)
+    return asdict(
+        ShareNote(
+            index=share.index,
+            num_shares=share.num_shares,
+            num_inputs=len(share.of(everything)),
+            inputs_sha256=hashlib.sha256(names.encode()).hexdigest(),
+        )
+    )
 
 
 def plan_sources(
@@ -137,17 +146,21 @@ def plan_output(out: str | os.PathLike[str], table: TableOptions) -> Output:
 def _begin(
     sources: Sequence[InputPath],
     output: Output,
-    engine: Engine,
+    workers: Workers,
     options: EngineOptions,
-    features: FeatureOptions,
     table: TableOptions,
+    notes: Mapping[str, Any],
 ) -> Table:
     return begin_table(
         output,
-        feature_columns(engine, features),
-        settings=feature_settings(engine, features, options),
+        workers.columns,
+        settings=workers.settings,
         roots=roots(sources),
-        notes={"model": _reference(options.model), "weights": _reference(options.weights)},
+        notes={
+            "model": _reference(options.model),
+            "weights": _reference(options.weights),
+            **notes,
+        },
         on_existing=table.on_existing,
         rows_per_shard=table.rows_per_shard,
     )

@@ -7,7 +7,7 @@ from hiera_cli.errors import Failure
 from hiera_cli.inference.engine import ClipResult, Engine
 from hiera_cli.inputs import InputPath
 from hiera_cli.options import FeatureOptions
-from hiera_cli.tables import TableWriter
+from hiera_cli.tables import RowWriter
 from hiera_cli.tasks.features.extract import clip_feature, feature_row, is_finite, wanted
 
 
@@ -20,7 +20,7 @@ class VideoFeatures:
 
 
 def write_videos(
-    files: Iterable[InputPath], engine: Engine, writer: TableWriter, features: FeatureOptions
+    files: Iterable[InputPath], engine: Engine, writer: RowWriter, features: FeatureOptions
 ) -> Iterator[VideoFeatures | Failure]:
     """Write the features of videos, a few rows at a time.
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inference.backend import Wanted
-from hiera_cli.inference.engine import ClipResult, Engine, VideoFailure, VideoResult
+from hiera_cli.inference.engine import ClipResult, Engine, VideoResult
 from hiera_cli.inference.open import open_engine
 from hiera_cli.inputs import InputPath, expand_inputs, input_names
 from hiera_cli.options import EngineOptions, with_changes
@@ -141,14 +141,15 @@ def _timelines(
     files: Iterable[InputPath], engine: Engine, how: TimelineOptions, chosen: frozenset[str]
 ) -> Iterator[WindowScores | VideoTimeline | Failure]:
     building = _Building(engine, how, chosen)
-    for result in engine.run(files, Wanted(scores=True), clips=True):
+    under_their_paths = (InputPath(file.path, file.path) for file in files)
+    for result in engine.run(under_their_paths, Wanted(scores=True), clips=True):
         if isinstance(result, ClipResult):
             window = building.add(result)
             if window is not None:
                 yield window
             continue
-        if isinstance(result, VideoFailure):
-            yield replace(result.failure, path=result.input.path)
+        if isinstance(result, Failure):
+            yield result
         else:
             yield building.result(result)
         building = _Building(engine, how, chosen)

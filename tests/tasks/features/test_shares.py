@@ -27,6 +27,15 @@ def test_job_arrays_and_ranks() -> None:
     assert parse_share("auto", {"RANK": "1", "WORLD_SIZE": "8"}) == Share(1, 8)
 
 
+def test_ranks_within_a_job_array_share_its_shares() -> None:
+    array = {"SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_TASK_MIN": "0", "SLURM_ARRAY_TASK_COUNT": "3"}
+    step = {"SLURM_PROCID": "3", "SLURM_STEP_NUM_TASKS": "4"}
+    assert parse_share("auto", step) == Share(3, 4)
+    assert parse_share("auto", {**array, **step}) == Share(7, 12)
+    # What sbatch says before any srun is no rank: its script runs once.
+    assert parse_share("auto", {**array, "SLURM_PROCID": "0", "SLURM_NTASKS": "4"}) == Share(1, 3)
+
+
 @pytest.mark.parametrize("text", ["", "1", "1/0", "5/4", "-1/4", "a/b", "1/2/3", "½/4"])
 def test_nonsense_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--shard"):
@@ -35,5 +44,5 @@ def test_nonsense_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("environment", [{}, {"SLURM_ARRAY_TASK_ID": "1"}, {"RANK": "x"}])
 def test_auto_needs_an_array(environment: dict[str, str]) -> None:
-    with pytest.raises(UsageError, match="found no job array"):
+    with pytest.raises(UsageError, match=r"--shard auto (found no job array|cannot read the job)"):
         parse_share("auto", environment)

@@ -1,5 +1,7 @@
 """Windows to spans: smoothing, thresholds, and where one label gives way to the next."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -48,7 +50,7 @@ def test_the_boundary_is_where_the_mixture_is_half() -> None:
 
 
 def test_below_the_threshold_there_is_no_label() -> None:
-    rows = [soft(4, 0, 0)] * 8 + [soft(0, 0, 0)] * 8
+    rows = [soft(4, 0, 0)] * 20 + [soft(0, 0, 0)] * 20
     assert [span.state for span in spans_of(rows, threshold=0.6)] == [0, None]
     assert [span.state for span in spans_of(rows)] == [0]
 
@@ -59,6 +61,6 @@ def test_spans_touch_and_come_in_order() -> None:
     spans = spans_of(rows)
     assert len(spans) > 20
     assert spans[0].start_seconds == 0
-    for one, other in zip(spans[:-1], spans[1:], strict=True):
+    for one, other in pairwise(spans):
         assert one.start_seconds < one.end_seconds == other.start_seconds
         assert one.state != other.state

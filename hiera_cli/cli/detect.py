@@ -1,0 +1,141 @@
+"""`hiera detect`: who or what is where in videos, followed over time, and what they do."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from hiera_cli.cli import console
+from hiera_cli.cli.options import Inputs, TalkOptions
+from hiera_cli.cli.records import Tally, as_json
+from hiera_cli.errors import Failure, NoInputError
+from hiera_cli.files import write_text
+from hiera_cli.inputs import expand_inputs, printable
+from hiera_cli.options import DecodeOptions
+from hiera_cli.tasks.detection.options import DetectOptions
+
+if TYPE_CHECKING:
+    from hiera_cli.tasks.detection.detect import VideoTracks
+
+DetectFormat = Literal["table", "json", "jsonl", "csv", "coco"]
+
+
+def _flag(name: str, help: str) -> Any:  # noqa: A002
+    return typer.Option(name, help=help, rich_help_panel="Detection")
+
+
+FLAGS: dict[str, Any] = {
+    "model": typer.Option("-m", "--model", help="Tells actions: of finetune --task detection."),
+    "boxes": _flag("--boxes", "CSV of AVA's shape with the boxes to follow."),
+    "box_times": _flag("--box-times", "Whether its timestamps are seconds or frames."),
+    "detector": _flag("--detector", "Finds boxes: folder of finetune --task boxes."),
+    "rate": _flag("--rate", "Frames a second that the detector looks at."),
+    "min_score": _flag("--min-score", "Of a box."),
+    "action_hop": _flag("--action-hop", "Seconds between instants at which actions are told."),
+    "action_score": _flag("--action-score", "Least score of an action."),
+    "view": _flag("--view", "The action model sees the center (crop) or the whole (frame)."),
+    "min_iou": _flag("--min-iou", "Overlap of a box with the last one of its track."),
+    "max_gap": _flag("--max-gap", "Seconds that a track may be out of sight."),
+    "min_boxes": _flag("--min-boxes", "Tracks with fewer are dropped."),
+    "format": typer.Option("-f", "--format", help="table, json, jsonl, csv (AVA) or coco."),
+}
+
+
+def detect(
+    inputs: Inputs,
+    options: DetectOptions,
+    decoding: DecodeOptions,
+    talk: TalkOptions,
+    model: str | None = None,
+    device: str = "auto",
+    out: Path | None = None,
+    format: DetectFormat = "jsonl",  # noqa: A002
+) -> int:
+    """Follow things or people through videos; with -m also say what they do, and when.
+
+    Boxes come from a file (--boxes) or from a detector (--detector).
+    """
+    from hiera_cli.checkpoints.detector import open_detector
+    from hiera_cli.checkpoints.open import open_model
+    from hiera_cli.datasets.ava import boxes_by_video
+    from hiera_cli.tasks.detection.action_scores import ActionScorer
+    from hiera_cli.tasks.detection.detect import Tracker
+    from hiera_cli.video.info import Limits
+
+    files = list(expand_inputs(inputs, stdin=sys.stdin))
+    if not files:
+        raise NoInputError("no video found", hint="name files or a folder that holds some")
+    given = boxes_by_video(options.boxes) if options.boxes else {}
+    known = {name for file in files for name in (Path(file.path).stem, Path(file.path).name)}
+    if given.keys() - known and not talk.quiet:
+        console.say(f"{len(given.keys() - known)} videos of the boxes are not among the inputs")
+    detector = open_detector(options.detector, device=device) if options.detector else None
+    scorer = ActionScorer(open_model(model, device=device), options.view) if model else None
+    tracker = Tracker(options, detector, given, scorer)
+    isolate = len(files) > 1 if decoding.isolate is None else decoding.isolate
+    records = tracker.follow(files, limits=Limits.of(decoding), isolate=isolate)
+    actions = scorer.loaded.labels if scorer else ()
+    tally, done = Tally(), list["VideoTracks | Failure"]()
+    for record in console.progress(records, total=len(files), unit="videos", quiet=talk.quiet):
+        tally.add(record)
+        done.append(record)
+        if isinstance(record, Failure):
+            console.show_failure(record)
+        if out is None and format in ("table", "jsonl", "csv"):
+            sys.stdout.write("".join(_lines(record, format, actions)))
+    if out is None and format in ("json", "coco"):
+        sys.stdout.write(_document(done, format))
+    if out is not None:
+        whole = format in ("json", "coco")
+        lines = (line for record in done for line in _lines(record, format, actions))
+        write_text(out, _document(done, format) if whole else "".join(lines))
+    return tally.exit_code
+
+
+def _document(records: "list[VideoTracks | Failure]", form: str) -> str:
+    """All records as one JSON document."""
+    from hiera_cli.tasks.detection.formats import coco_document
+
+    if form == "coco":
+        good = [record for record in records if not isinstance(record, Failure)]
+        return json.dumps(coco_document(good)) + "\n"
+    entries = [entry for record in records for entry in _entries(record)]
+    return json.dumps(entries, indent=2) + "\n"
+
+
+def _entries(record: "VideoTracks | Failure") -> Iterator[dict[str, Any]]:
+    yield from (
+        [as_json(record)]
+        if isinstance(record, Failure)
+        else (as_json(track) for track in record.tracks)
+    )
+
+
+def _lines(record: "VideoTracks | Failure", form: str, actions: tuple[str, ...]) -> Iterator[str]:
+    """A record's lines, newlines included."""
+    from hiera_cli.tasks.detection.formats import ava_rows
+
+    if form == "jsonl":
+        yield from (json.dumps(entry) + "\n" for entry in _entries(record))
+    elif isinstance(record, Failure):
+        return
+    elif form == "csv":
+        ids = {name: number for number, name in enumerate(actions, start=1)}
+        yield from (f"{row}\n" for row in ava_rows(record, action_ids=ids))
+    else:
+        yield from _table(record)
+
+
+def _table(record: "VideoTracks") -> Iterator[str]:
+    facts = f"{record.duration_seconds:.1f} s, {len(record.tracks)} tracks"
+    yield f"{printable(record.path)}  {facts}\n"
+    for track in record.tracks:
+        first, last = track.boxes[0], track.boxes[-1]
+        span = f"{first.time_seconds:7.2f} to {last.time_seconds:7.2f} s"
+        yield f"  {track.track:3d} {printable(track.label):12} {span}, {len(track.boxes)} boxes\n"
+        for a in track.actions:
+            yield f"        {a.start_seconds:7.2f} to {a.end_seconds:7.2f} s {a.score:6.1%} "
+            yield f"{printable(a.label)}\n"

@@ -1,0 +1,137 @@
+"""`hiera eval --task boxes|detection`: a detector's figures on a COCO or AVA data set."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from hiera_cli.cli import console
+from hiera_cli.errors import Failure
+from hiera_cli.inputs import printable
+from hiera_cli.options import EngineOptions, EvaluationOptions
+
+if TYPE_CHECKING:
+    from hiera_cli.tasks.detection.ava_evaluation import ActionScores
+    from hiera_cli.tasks.detection.coco_evaluation import BoxScores
+
+
+def evaluate_boxes(
+    dataset: str,
+    engine: EngineOptions,
+    evaluation: EvaluationOptions,
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Measure a detector by the COCO evaluation; 0, 3 where pictures failed, 4 where all did."""
+    from hiera_cli.checkpoints.detector import open_detector
+    from hiera_cli.datasets.coco import find_coco, read_coco
+    from hiera_cli.tasks.detection.coco_evaluation import find_all, score_boxes, write_scores
+    from hiera_cli.video.info import Limits
+
+    data = read_coco(find_coco(evaluation.annotations or dataset, split=evaluation.split or "val"))
+    detector = open_detector(engine.model, device=engine.device)
+    if not quiet:
+        console.say(
+            f"{data.path}: {len(data.pictures)} pictures, {data.num_boxes} boxes of "
+            f"{len(data.classes)} classes, {data.num_clipped} cut off, {data.num_outside} left out"
+        )
+    results, num_failed = [], 0
+    records = find_all(detector, data, limits=Limits.of(engine))
+    total = len(data.pictures)
+    for record in console.progress(records, total=total, unit="pictures", quiet=quiet):
+        if isinstance(record, Failure):
+            console.show_failure(record)
+            num_failed += 1
+        else:
+            results.append(record)
+    scores = score_boxes(data, results, num_failed=num_failed, model=detector.name)
+    folder = evaluation.out or Path(f"eval-{detector.name}-{data.path.parent.name}")
+    write_scores(folder, scores, data, results)
+    _show(scores, folder, as_json=as_json)
+    return 4 if not results else 3 if num_failed else 0
+
+
+def evaluate_actions(
+    dataset: str,
+    engine: EngineOptions,
+    evaluation: EvaluationOptions,
+    *,
+    view: Literal["center", "whole"],
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Measure action detection by AVA's protocol; exit code as `evaluate_boxes`."""
+    from hiera_cli.checkpoints.open import open_model
+    from hiera_cli.datasets.keyframes import read_keyframes
+    from hiera_cli.tasks.detection.ava_evaluation import (
+        score_key_frames,
+        summarise,
+        write_action_scores,
+    )
+    from hiera_cli.video.info import Limits
+
+    data = read_keyframes(dataset, split=evaluation.split or "val")
+    loaded = open_model(engine.model, device=engine.device, offline=engine.offline)
+    if not quiet:
+        boxes = "detections" if data.has_detections else "the true boxes"
+        console.say(
+            f"{data.source}: {len(data.frames)} key frames, {len(data.actions)} actions, "
+            f"{data.num_missing} videos missing; scored are {boxes}"
+        )
+    scored, num_failed = [], 0
+    isolate = engine.isolate is not False
+    records = score_key_frames(loaded, data, view=view, limits=Limits.of(engine), isolate=isolate)
+    total = len(data.frames)
+    for record in console.progress(records, total=total, unit="key frames", quiet=quiet):
+        if isinstance(record, Failure):
+            console.show_failure(record)
+            num_failed += 1
+        else:
+            scored.append(record)
+    scores = summarise(data, scored, view=view, num_failed=num_failed, model=loaded.name)
+    folder = evaluation.out or Path(f"eval-{loaded.name}-{data.source.parent.name}")
+    write_action_scores(folder, scores, data, scored)
+    _show_actions(scores, folder, as_json=as_json)
+    return 4 if not scored else 3 if num_failed else 0
+
+
+def _show_actions(scores: "ActionScores", folder: Path, *, as_json: bool) -> None:
+    lines = [("frame mAP@0.5", _percent(scores.mean_ap))]
+    lines += [(name, _percent(value)) for name, value in scores.per_class.items()]
+    lines += [
+        ("view", scores.view),
+        ("boxes", scores.boxes),
+        ("key frames", f"{scores.num_key_frames} of {scores.num_expected}"),
+        ("results", str(folder)),
+    ]
+    _write(scores, lines, as_json=as_json)
+
+
+def _show(scores: "BoxScores", folder: Path, *, as_json: bool) -> None:
+    lines = [
+        ("AP", _percent(scores.ap)),
+        ("AP50", _percent(scores.ap50)),
+        ("AP75", _percent(scores.ap75)),
+        ("AR100", _percent(scores.ar100)),
+    ]
+    lines += [(f"AP50 {name}", _percent(v)) for name, v in scores.per_class_ap50.items()]
+    lines += [
+        ("pictures", f"{scores.num_pictures} of {scores.num_expected}"),
+        ("boxes", f"{scores.num_boxes}, {scores.num_detections} detections"),
+        ("results", str(folder)),
+    ]
+    _write(scores, lines, as_json=as_json)
+
+
+def _write(scores: Any, lines: list[tuple[str, str]], *, as_json: bool) -> None:
+    """The figures on stdout."""
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(scores), indent=1) + "\n")
+        return
+    sys.stdout.write("".join(f"{printable(name):16}{printable(value)}\n" for name, value in lines))
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"

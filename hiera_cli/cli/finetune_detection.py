@@ -1,0 +1,58 @@
+"""`hiera finetune --task boxes|detection`: flags and runs of the detectors' training."""
+
+from typing import Any
+
+import typer
+
+from hiera_cli.cli import training
+from hiera_cli.training.detection.options import BoxOptions
+from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
+from hiera_cli.training.recipe import FinetuneChanges
+
+
+def _flag(name: str, help: str) -> Any:  # noqa: A002
+    return typer.Option(name, help=help, rich_help_panel="Detection")
+
+
+FLAGS: dict[str, Any] = {
+    "task": _flag("--task", "classes, boxes (COCO JSON) or detection (AVA files)."),
+    "size": _flag("--size", "Side of the detector's square input in pixels."),
+    "width": _flag("--width", "Channels of the pyramid and the heads."),
+    "head_convs": _flag("--head-convs", "Hidden convolutions of the box head."),
+    "anchor_scale": _flag("--anchor-scale", "Side of square anchors, in strides of their maps."),
+    "proposals": _flag("--proposals", "Boxes that the second stage looks at."),
+    "min_scale": _flag("--min-scale", "Smallest training picture, where 1 fits the input."),
+    "max_scale": _flag("--max-scale", "Largest training picture, where 1 fits the input."),
+}
+
+
+def train_boxes(
+    options: FinetuneOptions,
+    run: RunOptions,
+    boxes: BoxOptions,
+    changes: FinetuneChanges,
+    *,
+    quiet: bool,
+) -> int:
+    """Train an object detector, showing how far it is."""
+    from hiera_cli.training.detection.boxes import finetune_boxes
+
+    records = finetune_boxes(options, run, boxes=boxes, changes=changes)
+    hint = f"try it: hiera eval {options.data} --task boxes -m {run.out}"
+    return training.follow(records, out=run.out, quiet=quiet, hint=hint)
+
+
+def train_actions(
+    options: FinetuneOptions,
+    run: RunOptions,
+    clips: ClipOptions,
+    changes: FinetuneChanges,
+    *,
+    quiet: bool,
+) -> int:
+    """Train action detection, showing how far it is."""
+    from hiera_cli.training.detection.actions import finetune_actions
+
+    records = finetune_actions(options, run, clips=clips, changes=changes)
+    hint = f"try it: hiera eval {options.data} --task detection -m {run.out}"
+    return training.follow(records, out=run.out, quiet=quiet, hint=hint)

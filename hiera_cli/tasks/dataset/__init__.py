@@ -1,0 +1,1 @@
+"""A look at a labelled data set before anything is computed on it; no model, no torch."""

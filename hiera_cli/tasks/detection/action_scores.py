@@ -1,0 +1,116 @@
+"""A trained action detector at work: clips and boxes in, a score for every action out.
+
+The view is either the center crop (the Hiera paper's) or the whole frame (SlowFast's test split),
+for which the network is laid out anew at the frame's shape, rounded to whole mask units.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hiera_cli.checkpoints.open import LoadedModel
+from hiera_cli.errors import UsageError
+from hiera_cli.model.action_head import action_logits, at_size
+from hiera_cli.model.config import HieraConfig
+from hiera_cli.model.hiera import Hiera
+from hiera_cli.video.clips import ClipReader
+from hiera_cli.video.keyframe_clips import clips_around
+
+View = Literal["center", "whole"]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Moment:
+    """An instant of a video, and the boxes to look at.
+
+    Attributes:
+        seconds: from the first frame.
+        boxes: (N, 4) corners as fractions of the frame.
+    """
+
+    seconds: float
+    boxes: Floats
+
+
+@dataclass(eq=False)
+class ActionScorer:
+    """Scores actions in boxes.
+
+    Args:
+        loaded: a model that `hiera finetune --task detection` trained.
+        view: of the frames.
+
+    Raises:
+        UsageError: a model for pictures.
+    """
+
+    loaded: LoadedModel
+    view: View
+    _laid_out: dict[tuple[int, int], Hiera] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.loaded.model.config.is_video:
+            raise UsageError("actions are told from videos: a video model is needed")
+
+    def score(self, reader: ClipReader, path: str, moments: Sequence[Moment]) -> Iterator[Floats]:
+        """Scores (N, K) in 0..1 of every action in the boxes of each moment, ascending in time.
+
+        Raises:
+            MediaError: the file cannot be read.
+        """
+        pixels = self.loaded.preprocessing
+        clips = clips_around(
+            reader,
+            path,
+            [moment.seconds for moment in moments],
+            num_frames=pixels.num_frames,
+            frame_stride=pixels.frame_stride,
+            short_side=pixels.crop_size,
+        )
+        with closing(clips):
+            for moment, clip in zip(moments, clips, strict=True):
+                yield self._scores(clip, moment.boxes)
+
+    @torch.inference_mode()
+    def _scores(self, clip: Tensor, boxes: Floats) -> Floats:
+        model, seen, corners = self._seen(clip, torch.from_numpy(boxes))
+        device = next(model.parameters()).device
+        pixels, shape = self.loaded.preprocessing, (1, 3, 1, 1, 1)
+        mean, std = (torch.tensor(v, device=device).view(shape) for v in (pixels.mean, pixels.std))
+        batch = (seen.to(device)[None].float() / 255 - mean) / std
+        logits = action_logits(model, batch, [corners.float().to(device)])
+        scores: Floats = logits.sigmoid().double().cpu().numpy()
+        return scores
+
+    def _seen(self, clip: Tensor, boxes: Tensor) -> tuple[Hiera, Tensor, Tensor]:
+        """The network, the pixels that it takes, and the boxes in them."""
+        height, width = clip.shape[-2:]
+        if self.view == "center":
+            size = self.loaded.preprocessing.crop_size
+            top, left = (height - size) // 2, (width - size) // 2
+            corners = boxes * torch.tensor([width, height] * 2) - torch.tensor([left, top] * 2)
+            clip = clip[..., top : top + size, left : left + size]
+            return self.loaded.model, clip, corners.clamp(0, size - 1)
+        rows, columns = whole_units(self.loaded.model.config, height, width)
+        if (rows, columns) not in self._laid_out:
+            self._laid_out[rows, columns] = at_size(self.loaded.model, rows, columns)
+        frames = F.interpolate(
+            clip.transpose(0, 1).float(), size=(rows, columns), mode="bilinear", antialias=True
+        )
+        corners = boxes * torch.tensor([columns, rows] * 2)
+        return self._laid_out[rows, columns], frames.transpose(0, 1), corners
+
+
+def whole_units(config: HieraConfig, height: int, width: int) -> tuple[int, int]:
+    """The size nearest to one of pixels that whole mask units fill."""
+    steps = (s * u for s, u in zip(config.patch_stride, config.mask_unit_size, strict=True))
+    down, across = list(steps)[-2:]
+    return max(1, round(height / down)) * down, max(1, round(width / across)) * across

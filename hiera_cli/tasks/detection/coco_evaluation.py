@@ -1,0 +1,220 @@
+"""How well a detector finds the boxes of a COCO file, by pycocotools' own figures."""
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hiera_cli.checkpoints.detector import LoadedDetector
+from hiera_cli.datasets.coco import BoxPicture, CocoDataset
+from hiera_cli.errors import Failure, MediaError, UsageError
+from hiera_cli.files import write_text
+from hiera_cli.tasks.detection.detector import Boxes, detect_objects
+from hiera_cli.video.info import Limits
+from hiera_cli.video.pictures import read_picture
+
+NO_VALUE = -1.0  # pycocotools' answer where there is nothing to measure
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PictureBoxes:
+    """A picture and what was found in it."""
+
+    picture: BoxPicture
+    boxes: Boxes
+
+
+@dataclass(frozen=True, slots=True)
+class BoxScores:
+    """The COCO evaluation of boxes, each in 0..1 or None where there is nothing to measure.
+
+    Attributes:
+        ap: mean over IoU 0.5:0.05:0.95 and the classes.
+        ap50, ap75: at one IoU.
+        ap_small, ap_medium, ap_large: for areas below 32², below 96² and above.
+        ar100: recall with 100 detections a picture.
+        per_class: `ap` of each class.
+        per_class_ap50: `ap50` of each class.
+        num_pictures: that were evaluated.
+        num_expected: in the file.
+        num_failed: that could not be read; their boxes count as missed.
+        num_boxes: to be found.
+        num_detections: that were found.
+        num_clipped, num_outside: boxes of the file that were cut off or left out.
+        model: its name.
+        dataset: the file.
+    """
+
+    ap: float | None
+    ap50: float | None
+    ap75: float | None
+    ap_small: float | None
+    ap_medium: float | None
+    ap_large: float | None
+    ar100: float | None
+    per_class: dict[str, float | None]
+    per_class_ap50: dict[str, float | None]
+    num_pictures: int
+    num_expected: int
+    num_failed: int
+    num_boxes: int
+    num_detections: int
+    num_clipped: int
+    num_outside: int
+    model: str
+    dataset: str
+
+
+def find_all(
+    detector: LoadedDetector, data: CocoDataset, *, limits: Limits
+) -> Iterator[PictureBoxes | Failure]:
+    """What the detector finds in each picture of a data set.
+
+    Raises:
+        UsageError: the detector knows other classes than the data set.
+    """
+    if detector.labels != data.classes:
+        raise UsageError(
+            f"the detector knows {', '.join(detector.labels)}; {data.path} lists "
+            f"{', '.join(data.classes)}",
+            hint="evaluate on a data set with the classes that the detector was trained on",
+        )
+    for picture in data.pictures:
+        try:
+            rgb = read_picture(picture.path, limits=limits)
+        except MediaError as error:
+            yield Failure(picture.path, error.kind, error.message)
+            continue
+        found = detect_objects(detector, rgb)
+        seen = np.array([picture.width / rgb.shape[1], picture.height / rgb.shape[0]] * 2)
+        yield PictureBoxes(picture, Boxes(found.corners * seen, found.scores, found.labels))
+
+
+def coco_results(data: CocoDataset, results: Sequence[PictureBoxes]) -> list[dict[str, Any]]:
+    """Detections as the JSON that COCO's server and pycocotools read."""
+    return [
+        {
+            "image_id": result.picture.image_id,
+            "category_id": data.category_ids[int(label)],
+            "bbox": [float(x1), float(y1), float(x2 - x1), float(y2 - y1)],
+            "score": float(score),
+        }
+        for result in results
+        for (x1, y1, x2, y2), score, label in zip(
+            result.boxes.corners, result.boxes.scores, result.boxes.labels, strict=True
+        )
+    ]
+
+
+def score_boxes(
+    data: CocoDataset, results: Sequence[PictureBoxes], *, num_failed: int, model: str
+) -> BoxScores:
+    """The COCO evaluation of what was found.
+
+    Raises:
+        UsageError: pycocotools is not installed.
+    """
+    found = coco_results(data, results)
+    stats, precision = _evaluate(data, found)
+    by_class = [_mean(precision[:, :, k, 0, -1]) for k in range(len(data.classes))]
+    by_class_50 = [_mean(precision[0, :, k, 0, -1]) for k in range(len(data.classes))]
+    values = [None if value == NO_VALUE else float(value) for value in stats]
+    return BoxScores(
+        ap=values[0],
+        ap50=values[1],
+        ap75=values[2],
+        ap_small=values[3],
+        ap_medium=values[4],
+        ap_large=values[5],
+        ar100=values[8],
+        per_class=dict(zip(data.classes, by_class, strict=True)),
+        per_class_ap50=dict(zip(data.classes, by_class_50, strict=True)),
+        num_pictures=len(results),
+        num_expected=len(data.pictures),
+        num_failed=num_failed,
+        num_boxes=data.num_boxes,
+        num_detections=len(found),
+        num_clipped=data.num_clipped,
+        num_outside=data.num_outside,
+        model=model,
+        dataset=str(data.path),
+    )
+
+
+def write_scores(
+    folder: Path, scores: BoxScores, data: CocoDataset, results: Sequence[PictureBoxes]
+) -> None:
+    """Write metrics.json and detections.json (COCO results).
+
+    Raises:
+        OutputError: the folder or a file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "metrics.json", json.dumps(asdict(scores), indent=1) + "\n")
+    write_text(folder / "detections.json", json.dumps(coco_results(data, results)) + "\n")
+
+
+def _mean(precision: Any) -> float | None:
+    valid = precision[precision > NO_VALUE]
+    return float(valid.mean()) if valid.size else None
+
+
+def _evaluate(data: CocoDataset, found: list[dict[str, Any]]) -> tuple[list[float], Any]:
+    """Pycocotools' twelve figures and its precisions by IoU, recall, class, area and number."""
+    try:
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
+    except ImportError as error:
+        hint = "pip install 'hiera-cli[detection]'"
+        raise UsageError("the COCO evaluation needs pycocotools", hint=hint) from error
+    with redirect_stdout(io.StringIO()):  # it talks
+        truth = COCO()
+        truth.dataset = _document(data)
+        truth.createIndex()
+        answers = COCO()
+        answers.dataset = {**_document(data), "annotations": _numbered(found)}
+        answers.createIndex()
+        evaluation = COCOeval(truth, answers, "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return list(evaluation.stats), evaluation.eval["precision"]
+
+
+def _numbered(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Detections as annotations: with ids and areas."""
+    return [
+        {**entry, "id": number, "iscrowd": 0, "area": entry["bbox"][2] * entry["bbox"][3]}
+        for number, entry in enumerate(found, start=1)
+    ]
+
+
+def _document(data: CocoDataset) -> dict[str, Any]:
+    """The checked data set as COCO JSON."""
+    boxes = [
+        {
+            "image_id": picture.image_id,
+            "category_id": data.category_ids[box.label_index],
+            "bbox": [box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1],
+            "area": box.area,
+            "iscrowd": int(box.is_crowd),
+        }
+        for picture in data.pictures
+        for box in picture.boxes
+    ]
+    return {
+        "images": [
+            {"id": picture.image_id, "width": picture.width, "height": picture.height}
+            for picture in data.pictures
+        ],
+        "categories": [
+            {"id": number, "name": name}
+            for number, name in zip(data.category_ids, data.classes, strict=True)
+        ],
+        "annotations": [{"id": number, **box} for number, box in enumerate(boxes, start=1)],
+    }

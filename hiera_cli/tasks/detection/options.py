@@ -1,0 +1,86 @@
+"""What following things through videos can be told; plain values, no torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hiera_cli.errors import UsageError
+from hiera_cli.options import check_at_least, check_choices
+
+BoxTimes = Literal["seconds", "frames"]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOptions:
+    """How boxes are linked.
+
+    Attributes:
+        min_iou: least overlap of a box with the last one of its track.
+        max_gap: seconds that a track may be out of sight.
+        min_boxes: tracks with fewer are dropped.
+    """
+
+    min_iou: float = 0.3
+    max_gap: float = 1.0
+    min_boxes: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot mean anything.
+
+        Raises:
+            UsageError: a value out of range.
+        """
+        check_at_least(0, min_iou=self.min_iou, max_gap=self.max_gap)
+        check_at_least(1, min_boxes=self.min_boxes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectOptions:
+    """Where boxes come from, and what becomes of them.
+
+    Attributes:
+        boxes: CSV file of AVA's shape with the boxes; None: a detector finds them.
+        box_times: whether its timestamps are seconds or frame numbers.
+        detector: folder of an object detector that `hiera finetune --task boxes` wrote.
+        rate: frames a second that the detector looks at.
+        min_score: of a box.
+        action_hop: seconds between the instants at which actions are told.
+        action_score: least score of an action that is reported.
+        view: what the action model sees: the center crop or the whole frame.
+        min_iou, max_gap, min_boxes: as in `LinkOptions`.
+    """
+
+    boxes: Path | None = None
+    box_times: BoxTimes = "seconds"
+    detector: str | None = None
+    rate: float = 5.0
+    min_score: float = 0.5
+    action_hop: float = 1.0
+    action_score: float = 0.5
+    view: Literal["center", "whole"] = "whole"
+    min_iou: float = 0.3
+    max_gap: float = 1.0
+    min_boxes: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot mean anything.
+
+        Raises:
+            UsageError: a value out of range, or no source of boxes or two.
+        """
+        check_choices(self)
+        check_at_least(0.01, rate=self.rate, action_hop=self.action_hop)
+        check_at_least(0, min_score=self.min_score, action_score=self.action_score)
+        if self.rate > 100:
+            raise UsageError(f"--rate must be at most 100, not {self.rate}")
+        if (self.boxes is None) == (self.detector is None):
+            raise UsageError(
+                "boxes come from --boxes FILE or from --detector MODEL",
+                hint="train a detector: hiera finetune DATASET --task boxes",
+            )
+        _ = self.linking
+
+    @property
+    def linking(self) -> LinkOptions:
+        """How boxes are linked."""
+        return LinkOptions(self.min_iou, self.max_gap, self.min_boxes)

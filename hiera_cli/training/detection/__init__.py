@@ -1,0 +1,1 @@
+"""Training of detectors: of objects in pictures, and of actions in videos."""

@@ -1,0 +1,71 @@
+"""A name that the decoding process can open, for whatever the user named.
+
+A plain file is itself. A member of an archive is copied into a file that has no name on any disk:
+in memory while it is small, else in the folder for temporary files, where it is gone with this
+process however that ends. So the decoder, which may neither write nor open anything but its file,
+has a plain file in front of it, and the cost is bounded by one video for each that is decoded.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from itertools import chain
+from typing import IO
+
+from hiera_cli.archives import Content, open_member, split_archive
+from hiera_cli.errors import MediaError
+
+COPY_BYTES = 2**20
+MAX_BYTES_IN_MEMORY = 2**25
+
+
+@contextmanager
+def local_file(path: str) -> Iterator[str]:
+    """A path to a file with the content of `path`, for as long as the block lasts.
+
+    Raises:
+        MediaError: it is a member of an archive, and cannot be read.
+    """
+    place = None if "\0" in path else split_archive(path)
+    if place is None or not place[1]:
+        yield path
+        return
+    with ExitStack() as stack:
+        with open_member(path) as content:
+            file = _copy(content, stack)
+        yield _path_of(file)
+
+
+def _copy(content: Content, stack: ExitStack) -> IO[bytes]:
+    """A nameless file with the content, which the stack closes."""
+    start = content.read(MAX_BYTES_IN_MEMORY)
+    rest = content.read(1) if len(start) == MAX_BYTES_IN_MEMORY else b""
+    file = stack.enter_context(_new_file(in_memory=not rest))
+    try:
+        for piece in chain((start, rest), iter(partial(content.read, COPY_BYTES), b"")):
+            file.write(piece)
+        file.flush()
+    except OSError as error:
+        raise MediaError("internal", f"no copy of it can be made: {error.strerror}") from error
+    return file
+
+
+def _new_file(*, in_memory: bool) -> IO[bytes]:
+    if not _has_proc():
+        return tempfile.NamedTemporaryFile(prefix="hiera-")
+    if in_memory and hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("video", os.MFD_CLOEXEC), "w+b")
+    return tempfile.TemporaryFile(prefix="hiera-")
+
+
+def _path_of(file: IO[bytes]) -> str:
+    if _has_proc():
+        return f"/proc/{os.getpid()}/fd/{file.fileno()}"
+    return os.fspath(file.name)
+
+
+def _has_proc() -> bool:
+    """Whether files without a name can be opened, by us and by our children."""
+    return os.path.isdir("/proc/self/fd")  # noqa: PTH112

@@ -1,0 +1,111 @@
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from hiera_cli.checkpoints.detector import open_detector
+from hiera_cli.errors import UsageError
+from hiera_cli.model.window_positions import tile_positions
+from hiera_cli.training.detection.boxes import finetune_boxes, fresh_encoder, make_detector
+from hiera_cli.training.detection.loop import stepped_lr
+from hiera_cli.training.detection.options import BoxOptions, BoxRecipe, changed
+from hiera_cli.training.initial import Initial
+from hiera_cli.training.options import FinetuneOptions, RunOptions
+from hiera_cli.training.recipe import FinetuneChanges
+from hiera_cli.training.records import Epoch, Skipped, Started, Step
+from tests.coco import CLASSES, write_shapes
+from tests.configs import tiny_image, tiny_video
+
+SMALL = BoxOptions(size=64, width=16, head_convs=1, anchor_scale=4, proposals=20,
+                   min_scale=0.8, max_scale=1.2)  # fmt: skip
+CHANGES = FinetuneChanges(epochs=2, batch_size=2, lr=1e-3, drop_path=0)
+
+
+@pytest.fixture
+def shapes(tmp_path):
+    folder = write_shapes(tmp_path / "shapes" / "train", num=4, seed=0)
+    (tmp_path / "config.json").write_text(json.dumps(tiny_image(64).to_dict()))
+    return folder.parent
+
+
+def train(shapes, out, **changes):
+    options = FinetuneOptions(
+        data=str(shapes), model=str(shapes.parent / "config.json"), from_scratch=True
+    )
+    run = RunOptions(out=out, device="cpu", workers=0)
+    return list(finetune_boxes(options, run, boxes=SMALL, changes=replace(CHANGES, **changes)))
+
+
+def test_a_run_is_a_detector(shapes, tmp_path):
+    (shapes / "train" / "2.png").unlink()
+    records = train(shapes, tmp_path / "run")
+    assert [type(record) for record in records if not isinstance(record, Skipped)] == [
+        Started, Step, Step, Epoch, Step, Step, Epoch,
+    ]  # fmt: skip
+    (skipped,) = (record for record in records if isinstance(record, Skipped))
+    assert (skipped.failure.kind, skipped.failure.path[-5:]) == ("not_found", "2.png")
+    opened = open_detector(str(tmp_path / "run"))
+    assert opened.labels == CLASSES
+    assert (opened.model.size, opened.preprocessing.crop_size) == (64, 64)
+    again = train(shapes, tmp_path / "run")
+    assert [type(record) for record in again] == [Started]
+
+
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(shapes, tmp_path):
+    whole = train(shapes, tmp_path / "whole")
+    options = FinetuneOptions(
+        data=str(shapes), model=str(shapes.parent / "config.json"), from_scratch=True
+    )
+    run = RunOptions(out=tmp_path / "cut", device="cpu", workers=0)
+    records = finetune_boxes(options, run, boxes=SMALL, changes=CHANGES)
+    while not isinstance(next(records), Epoch):
+        pass
+    records.close()
+    rest = train(shapes, tmp_path / "cut")
+    assert rest[0].first_step == 2
+    assert rest[-1].train_loss == pytest.approx(whole[-1].train_loss, rel=1e-5)
+
+
+def test_another_run_is_refused(shapes, tmp_path):
+    train(shapes, tmp_path / "run", epochs=1)
+    options = FinetuneOptions(data=str(shapes), model=str(shapes.parent / "config.json"),
+                              from_scratch=True)  # fmt: skip
+    run = RunOptions(out=tmp_path / "run", device="cpu", workers=0)
+    with pytest.raises(UsageError, match="other settings"):
+        list(finetune_boxes(options, run, boxes=replace(SMALL, width=8), changes=CHANGES))
+
+
+def test_numbers_of_other_tasks_are_refused():
+    with pytest.raises(UsageError, match="--mixup"):
+        changed(BoxRecipe(), FinetuneChanges(mixup=0.5))
+    assert changed(BoxRecipe(), FinetuneChanges(lr=1e-3)).lr == 1e-3
+
+
+def test_the_papers_schedule():
+    def lr(step):
+        return stepped_lr(step, 184_375, lr=1.0, warmup_steps=250)
+
+    assert lr(0) == pytest.approx(0.001)
+    assert lr(125) == pytest.approx(0.5005)
+    assert [lr(step) for step in (250, 163_888)] == [1.0, 1.0]
+    assert [round(lr(step), 4) for step in (163_889, 177_547)] == [0.1, 0.01]
+
+
+def test_weights_come_along_at_a_larger_size():
+    config = tiny_image(64)
+    encoder = fresh_encoder(config)
+    torch.nn.init.normal_(encoder.pos_embed)
+    initial = Initial(config, None, (), encoder.state_dict())
+    model = make_detector(initial, replace(SMALL, size=160), BoxRecipe(), num_classes=3)
+    assert model.pyramid.windows is not None
+    assert model.pyramid.windows.units == (2, 2)
+    found = model.pyramid.encoder.state_dict()
+    assert torch.equal(found["blocks.2.attn.qkv.weight"], encoder.blocks[2].attn.qkv.weight)
+    expected = tile_positions(initial.weights, config, tiny_image(160))["pos_embed"]
+    assert torch.equal(found["pos_embed"], expected)
+
+
+def test_a_video_model_is_refused():
+    with pytest.raises(UsageError, match="image model"):
+        make_detector(Initial(tiny_video(32), None), SMALL, BoxRecipe(), num_classes=2)
