@@ -32,6 +32,7 @@ FLAGS = {
     "head": _flag("--head", help="linear, or knn: the nearest clips vote."),
     "multi_label": _flag("--multi-label", help="Several classes a video, separated by `;`."),
     "class_names": _flag("--class-names", help="Names of numbered classes, one a line."),
+    "labels_from": _flag("--labels-from", help="Number of the first class."),
     "group": _flag("--group", help="Column, or pattern on the path: what belongs together."),
     "class_weights": _flag("--class-weights", help="auto, balanced or none."),
     "strength": _flag("--strength", help="C of the regression.", show_default="cross-validated"),

@@ -134,7 +134,8 @@ def _recipe(
     num_videos = len(data.training)
     if options.from_scratch or options.recipe is not None or kind == "ssv2":
         return usual.changed(changes)
-    fitting = for_few_clips(usual, num_videos).changed(changes)
+    fitted_head = _wants_fitted_head(initial, data, options)
+    fitting = for_few_clips(usual, num_videos, fitted_head=fitted_head).changed(changes)
     if num_videos < FEW_VIDEOS:
         logger.info("%s", reason(fitting, num_videos))
     return fitting
@@ -158,6 +159,13 @@ def _class_weights(data: LabelledVideos, options: FinetuneOptions) -> tuple[floa
     return tuple(sum(counts) / (len(counts) * max(1, count)) for count in counts)
 
 
+def _wants_fitted_head(initial: Initial, data: LabelledVideos, options: FinetuneOptions) -> bool:
+    """Where it is asked for, or few clips have classes that pretrained weights do not know."""
+    new = initial.weights is not None and tuple(initial.labels) != data.classes
+    automatic = options.head_start == "auto" and new and len(data.training) < FEW_VIDEOS
+    return automatic or options.head_start == "fit"
+
+
 def _head_start(
     model: Hiera,
     initial: Initial,
@@ -167,12 +175,9 @@ def _head_start(
     source: ClipSource,
     preprocessing: Preprocessing,
 ) -> HeadStart | None:
-    """A fitted head for a run that begins: where it is asked for, or the head would be random."""
-    new = initial.weights is not None and tuple(initial.labels) != data.classes
-    few = len(data.training) < FEW_VIDEOS
-    automatic = options.head_start == "auto" and new and few
+    """A fitted head for a run that begins and wants one."""
     begins = run.on_existing == "overwrite" or RunFolder(run.out).newest() is None
-    if not begins or not (automatic or options.head_start == "fit"):
+    if not begins or not _wants_fitted_head(initial, data, options):
         return None
     try:
         return fit_start(

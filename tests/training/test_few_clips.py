@@ -31,6 +31,14 @@ def test_the_base_network_has_the_papers_learning_rate_for_its_batch() -> None:
     assert replace(found, mixup=0.8) == replace(found, mixup=BASE.mixup)
 
 
+def test_a_fitted_head_is_treated_gently() -> None:
+    fresh = for_few_clips(MOTION, 320)
+    found = for_few_clips(MOTION, 320, fitted_head=True)
+    assert (found.lr, found.min_area, found.label_smoothing) == (pytest.approx(5e-5), 0.7, 0.0)
+    assert not found.flip
+    assert replace(found, lr=fresh.lr, min_area=0.3, label_smoothing=0.05, flip=True) == fresh
+
+
 def test_many_clips_have_the_papers_recipe() -> None:
     assert for_few_clips(BASE, FEW_VIDEOS) == BASE
 

@@ -81,7 +81,9 @@ def fit(dataset: str | None, options: FitOptions, engine: EngineOptions) -> Iter
     _save(out, loaded, examples, choice, findings, options)
     val = None
     if source.val is not None:
-        val = yield from _validate(source, replace(engine, model=str(out), weights=None), out)
+        val = yield from _validate(
+            source, options, replace(engine, model=str(out), weights=None), out
+        )
     yield Fitted(
         folder=out,
         backbone=loaded.name,
@@ -189,12 +191,19 @@ def _save(
 
 
 def _validate(
-    source: Source, engine: EngineOptions, out: Path
+    source: Source, options: FitOptions, engine: EngineOptions, out: Path
 ) -> Generator[Outcome | Failure, None, Summary]:
     """Judge the folder that was written, as `eval` does; the results are in its `val` folder."""
     assert source.val is not None
     place, split = source.val
-    evaluation = EvaluationOptions(split=split, out=out / "val", on_existing="overwrite")
+    evaluation = EvaluationOptions(
+        annotations=options.annotations if split else None,
+        split=split,
+        class_names=options.class_names,
+        labels_from=options.labels_from,
+        out=out / "val",
+        on_existing="overwrite",
+    )
     engine = replace(engine, protocol=engine.protocol or source.protocol)
     ready = open_evaluation(place, evaluation, engine)
     yield from ready.run()

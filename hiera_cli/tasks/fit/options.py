@@ -16,9 +16,10 @@ class FitOptions(HeadOptions):
         annotations: the file that labels the data set, where it is not found by itself.
         val: labelled videos to judge the model on; None: the `val` split of the data set, if any.
         features: a table of features that exists already, instead of videos.
-        class_names: names for a data set whose labels are numbers.
-        group: a column of the label file, or a regular expression on the path (its first group,
-            else the whole match): videos that share it are never on both sides of a split.
+        class_names: a file with the names of a list's numbered classes; None: searched for.
+        labels_from: the number of a list's first class.
+        group: the column of a list, or a regular expression on the names (its first group, else
+            the whole match): videos that share it are never on both sides of a split.
         on_existing: what to do with features that are there: `resume`, `overwrite` or `error`.
     """
 
@@ -26,6 +27,7 @@ class FitOptions(HeadOptions):
     annotations: str | None = None
     val: str | None = None
     features: Path | None = None
-    class_names: Path | None = None
+    class_names: str | None = None
+    labels_from: int = 0
     group: str | None = None
     on_existing: OnExisting = "resume"

@@ -154,9 +154,10 @@ def test_kept_features_are_not_computed_again(
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr("hiera_cli.tasks.features.table.write_videos", refuse)
+    monkeypatch.setattr("hiera_cli.video.clips.ClipReader.read", refuse)
     chosen = FitOptions(out=fitted.folder, head="knn")
     again = last(list(fit(str(colours / "train"), chosen, options(tiny_model))))
+    assert (again.num_videos, again.num_failed) == (16, 0)
     assert again.findings.top1 > 0.9
 
 
@@ -240,7 +241,8 @@ def test_labels_go_with_features(colours: Path, tmp_path: Path) -> None:
 def test_nothing_that_can_be_read_is_an_error(tiny_model: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / "data" / name).mkdir(parents=True)
-        (tmp_path / "data" / name / "x.mp4").write_bytes(b"no video")
+        for index in range(2):
+            (tmp_path / "data" / name / f"{index}.mp4").write_bytes(b"no video")
     with pytest.raises(NoInputError, match="none of the videos could be read"):
         list(fit(str(tmp_path / "data"), FitOptions(out=tmp_path / "m"), options(tiny_model)))
 
