@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from hiera_cli.errors import MediaError, UsageError
-from hiera_cli.inference.engine import ClipResult, Engine, VideoFailure
+from hiera_cli.errors import Failure, MediaError, UsageError
+from hiera_cli.inference.engine import ClipResult, Engine
 from hiera_cli.inference.loader import load_batches
 from hiera_cli.inputs import InputPath
 from hiera_cli.options import EngineOptions, FeatureOptions
@@ -101,8 +101,8 @@ def query_vectors(
         found = _mirrored(source, engine, made)
     else:
         for result in engine.run([source], needed, clips=True):
-            if isinstance(result, VideoFailure):
-                raise MediaError(result.failure.kind, f"{like.path}: {result.failure.message}")
+            if isinstance(result, Failure):
+                raise MediaError(result.kind, f"{like.path}: {result.message}")
             if isinstance(result, ClipResult) and result.features is not None:
                 found.append((result.clip, result.features.reshape(-1)))
     inside = [
