@@ -13,6 +13,7 @@ import typer
 
 from hiera_cli import __version__
 from hiera_cli.cli import console
+from hiera_cli.cli.help import EXAMPLES, START, Command
 from hiera_cli.cli.options import flatten
 from hiera_cli.cli.terminal import take_over
 from hiera_cli.errors import HieraError, OutputError
@@ -27,6 +28,7 @@ GROUPS = {
 }
 
 TRAINING = {"pretrain", "finetune"}
+RESUMED = TRAINING | {"extract-features", "eval", "fit", "models download"}
 
 # Name, home (module:function) and summary of every command.
 COMMANDS = (
@@ -60,13 +62,14 @@ def make_app(chosen: str | None = None) -> typer.Typer:
             `hiera --help` builds no flags. None builds every command.
     """
     app = _new_app(name="hiera", help=ABOUT, pretty_exceptions_enable=False)
-    app.callback()(_hiera)
-    groups = {name: _new_app() for name in GROUPS}
+    app.callback(invoke_without_command=True)(_hiera)
+    groups = {name: _new_app(no_args_is_help=True) for name in GROUPS}
     for path, home, summary in COMMANDS:
         group, _, name = path.rpartition(" ")
         parent = groups[group] if group else app
         if chosen in (None, path.partition(" ")[0]):
-            parent.command(name)(_load(home))
+            examples = "\n".join(EXAMPLES.get(path, ()))
+            parent.command(name, cls=Command, epilog=examples)(_load(home, resumes=path in RESUMED))
         else:
             parent.command(name, help=summary)(_listed)
     for name, group_app in groups.items():
@@ -77,7 +80,6 @@ def make_app(chosen: str | None = None) -> typer.Typer:
 def _new_app(**settings: Any) -> typer.Typer:
     names = {"help_option_names": ["-h", "--help"]}
     return typer.Typer(
-        no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,  # importing rich for the help alone costs more than all the rest
         context_settings=names,
@@ -85,19 +87,25 @@ def _new_app(**settings: Any) -> typer.Typer:
     )
 
 
-def _load(home: str) -> Callable[..., None]:
+def _load(home: str, *, resumes: bool) -> Callable[..., None]:
     """The command at `module:function`, its options spread into flags."""
     module_name, _, function = home.partition(":")
     module = import_module(f"hiera_cli.cli.{module_name}")
-    return _guard(flatten(getattr(module, function), getattr(module, "FLAGS", {})))
+    command = flatten(getattr(module, function), getattr(module, "FLAGS", {}))
+    return _guard(command, resumes=resumes)
 
 
 def _listed() -> None:
     """A command that is shown in the list and not built."""
 
 
-def _guard(command: Callable[..., int | None]) -> Callable[..., None]:
-    """The command, with every way it can end turned into an exit code."""
+def _guard(command: Callable[..., int | None], *, resumes: bool = False) -> Callable[..., None]:
+    """The command, with every way it can end turned into an exit code.
+
+    Args:
+        command: returns an exit code, or None for 0.
+        resumes: whether the same command, given again, goes on where it was.
+    """
 
     @wraps(command)
     def guarded(**values: Any) -> None:
@@ -105,12 +113,15 @@ def _guard(command: Callable[..., int | None]) -> Callable[..., None]:
         console.set_up_logging(quiet=bool(values.get("quiet")), verbose=verbose)
         signal.signal(signal.SIGINT, _interrupt)
         signal.signal(signal.SIGTERM, _interrupt)
-        raise typer.Exit(_exit_code(command, values, verbose=verbose))
+        console.begin()
+        raise typer.Exit(_exit_code(command, values, verbose=verbose, resumes=resumes))
 
     return guarded
 
 
-def _exit_code(command: Callable[..., int | None], values: Any, *, verbose: bool) -> int:
+def _exit_code(
+    command: Callable[..., int | None], values: Any, *, verbose: bool, resumes: bool = False
+) -> int:
     try:
         return command(**values) or 0
     except HieraError as error:
@@ -119,7 +130,7 @@ def _exit_code(command: Callable[..., int | None], values: Any, *, verbose: bool
             traceback.print_exc()
         return error.exit_code
     except KeyboardInterrupt:
-        console.say("interrupted; finished work is kept")
+        console.show_interrupt(resumes=resumes)
         return INTERRUPTED
     except BrokenPipeError:
         sys.stdout = None  # nobody reads any more: nothing is left to flush
@@ -157,12 +168,14 @@ def _show_version(wanted: bool) -> None:
 
 
 def _hiera(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback ends the process
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        sys.stdout.write(START)
 
 
 def main() -> None:
@@ -172,4 +185,4 @@ def main() -> None:
     command = words[0] if words else ""
     if command in TRAINING:
         keep_freed_memory()
-    make_app(command)()
+    make_app(command)(prog_name="hiera")

@@ -48,10 +48,10 @@ class Bar:
         note = self.note() if self.note is not None else ""
         label = shorten(self.label, max(width // 3, 12))
         for parts in (
-            (label, self._counts(), self._times(), note),
-            (label, self._counts(), self._times()),
-            (label, self._counts()),
-            (self._counts(),),
+            (label, self.counts(), self._times(), note),
+            (label, self.counts(), self._times()),
+            (label, self.counts()),
+            (self.counts(),),
         ):
             said = [part for part in parts if part]
             room = width - sum(columns_of(part) + 1 for part in said) - len("100% ")
@@ -59,7 +59,7 @@ class Bar:
                 return self._drawn(said, first=label in parts, width=min(room, _WIDEST))
             if " ".join(said) and columns_of(" ".join(said)) <= width and not self.total:
                 return " ".join(said)
-        return shorten(self._counts() or label, width)
+        return shorten(self.counts() or label, width)
 
     def _drawn(self, said: list[str], *, first: bool, width: int) -> str:
         share = min(self.done / (self.total or 1), 1.0)
@@ -67,7 +67,8 @@ class Bar:
         head, rest = (said[:1], said[1:]) if first and self.label else ([], said)
         return " ".join([*head, f"{int(100 * share):3d}%", bar, *rest])
 
-    def _counts(self) -> str:
+    def counts(self) -> str:
+        """How much of how much is done, with the unit."""
         if self.unit == "B":
             of = f" of {_megabytes(self.total)}" if self.total else ""
             return f"{_megabytes(self.done)}{of} MB"

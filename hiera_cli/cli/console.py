@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Item = TypeVar("Item")
+_WORK: list[Bar] = []  # what the running command counted last
 SHORTEST_PATH = 20  # columns
 
 
@@ -31,6 +32,31 @@ def show_error(error: HieraError) -> None:
     say(f"error: {error.message}")
     if error.hint:
         say(f"hint: {error.hint}")
+
+
+def begin() -> None:
+    """A command begins: nothing is finished yet."""
+    _WORK.clear()
+
+
+def follow(bar: Bar) -> Bar:
+    """Take note of a piece of work, so that an interrupt can tell how far it was."""
+    _WORK[:] = [bar]
+    return bar
+
+
+def show_interrupt(*, resumes: bool) -> None:
+    """What an interrupt leaves, in one line.
+
+    Args:
+        resumes: whether the same command, given again, goes on where it was.
+    """
+    counts = ""
+    for bar in _WORK:
+        of = f" of {bar.total}" if bar.total else ""
+        counts = f": {bar.done}{of} {bar.unit}"
+    again = "; the same command goes on from there" if resumes else ""
+    say(f"interrupted; finished work is kept{counts}{again}")
 
 
 def show_failure(failure: Failure) -> None:
@@ -82,6 +108,7 @@ def progress(
     unit: str,
     quiet: bool,
     note: Callable[[], str] | None = None,
+    done: int = 0,
 ) -> Iterator[Item]:
     """The items, with a progress bar on stderr while they come, if stderr is a terminal.
 
@@ -91,11 +118,11 @@ def progress(
         unit: what one of them is called.
         quiet: show nothing.
         note: what the bar says besides, asked again when it is drawn.
+        done: how many of the total were finished before.
     """
-    if quiet or not draws_bars():
-        yield from items
-        return
-    bar = Bar(total=_known(total), unit=unit, note=note).open()
+    bar = follow(Bar(total=_known(total), unit=unit, note=note, done=done))
+    if draws_bars() and not quiet:
+        bar.open()
     try:
         for item in items:
             bar.total = _known(total)

@@ -146,7 +146,12 @@ def _follow(ready: "Evaluation", *, quiet: bool) -> None:
         return f"top-1 {num_right / num_judged:.1%}" if num_judged else ""
 
     for result in console.progress(
-        ready.run(), total=num_left, unit="videos", quiet=quiet, note=note
+        ready.run(),
+        total=len(plan.files),
+        done=len(plan.files) - num_left,
+        unit="videos",
+        quiet=quiet,
+        note=note,
     ):
         if isinstance(result, Failure):
             console.show_failure(result)

@@ -20,7 +20,7 @@ def _flag(*names: str, help: str, panel: str = "Features", **rest: Any) -> Any: 
     return typer.Option(*names, help=help, rich_help_panel=panel, **rest)
 
 
-_TABLE = "Table"
+_TABLE = "Output"
 
 FLAGS = {
     "out": _flag("-o", "--out", help="A .parquet file, or a folder for shards.", panel=_TABLE),
@@ -29,7 +29,7 @@ FLAGS = {
     "rows_per_shard": _flag("--rows-per-shard", help="Rows a file of the folder.", panel=_TABLE),
     "shard": _flag("--shard", help="I/N: this share of the videos; or auto.", panel=_TABLE),
     "absolute_paths": _flag("--absolute-paths", help="Name videos by full path.", panel=_TABLE),
-    "devices": _flag("--devices", help="Several GPUs at once, as 0,1.", panel="Machine"),
+    "devices": _flag("--devices", help="Several GPUs at once, as 0,1.", panel="Hardware"),
     "layer": _flag("--layer", help="stage1, stage2, stage3, stage4 or final."),
     "pool": _flag("--pool", help="mean, max or none (all tokens)."),
     "feature_dtype": _flag("--feature-dtype", help="float32 or float16."),
@@ -80,8 +80,13 @@ def _write(
     num_good, num_failed, num_clips = started.num_finished, 0, 0
     if started.num_finished and not talk.quiet:
         console.say(f"{started.num_finished} of {started.num_videos} videos are finished already")
-    total = started.num_videos - started.num_finished
-    for record in console.progress(records, total=total, unit="videos", quiet=talk.quiet):
+    for record in console.progress(
+        records,
+        total=started.num_videos,
+        done=started.num_finished,
+        unit="videos",
+        quiet=talk.quiet,
+    ):
         if isinstance(record, Failure):
             num_failed += 1
             console.show_failure(record)

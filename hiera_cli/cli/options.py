@@ -60,8 +60,8 @@ def _flag(*names: str, help: str, panel: str, **rest: Any) -> Any:  # noqa: A002
     return typer.Option(*names, help=help, rich_help_panel=panel, **rest)
 
 
-_MODEL, _VIEWS, _MACHINE, _OUTPUT = "Model", "Views", "Machine", "Output"
-_DATA = "Data set"
+_MODEL, _VIEWS, _MACHINE, _OUTPUT = "Model", "Sampling", "Hardware", "Output"
+_LIMITS, _DATA = "Limits", "Input"
 
 FLAGS: dict[str, Any] = {
     "model": _flag("-m", "--model", help="Zoo name, model folder or weights file.", panel=_MODEL),
@@ -83,13 +83,13 @@ FLAGS: dict[str, Any] = {
     "batch_size": _flag("--batch-size", help="Views a batch, or auto.", panel=_MACHINE),
     "workers": _flag("--workers", help="Videos decoded at once, or auto.", panel=_MACHINE),
     "threads": _flag("--threads", help="CPU threads of the model.", panel=_MACHINE),
-    "max_pixels": _flag("--max-pixels", help="Largest frame that is read.", panel=_MACHINE),
-    "timeout": _flag("--timeout", help="Seconds a video may take; 0: no limit.", panel=_MACHINE),
+    "max_pixels": _flag("--max-pixels", help="Largest frame, in pixels.", panel=_LIMITS),
+    "timeout": _flag("--timeout", help="Seconds a video may take; 0: no limit.", panel=_LIMITS),
     "isolate": _flag(
         "--isolate/--no-isolate",
         help="Decode in processes that can be killed.",
         show_default="on for more than one file",
-        panel=_MACHINE,
+        panel=_LIMITS,
     ),
     "assume_fps": _flag(
         "--assume-fps", help="Frame rate, where files state it wrong.", panel=_VIEWS

@@ -21,7 +21,7 @@ def _number(name: str, help: str) -> Any:  # noqa: A002
     return _flag(name, help=help, panel="Recipe", show_default="the paper's")
 
 
-_RUN, _CLIPS = "Run", "Clips"
+_RUN, _CLIPS = "Run", "Sampling"
 
 FLAGS: dict[str, Any] = {
     "out": _flag("-o", "--out", help="Folder of the run.", panel=_RUN),
@@ -90,7 +90,7 @@ def follow(records: Iterable[Any], *, out: Path, quiet: bool, hint: str) -> int:
     return SOME_FAILED if failed and process.world_size == 1 else 0
 
 
-def _start(started: Any, *, quiet: bool) -> Bar | None:
+def _start(started: Any, *, quiet: bool) -> Bar:
     """Say what begins; a progress bar with the time that is left, on terminals."""
     if not quiet:
         console.say(
@@ -100,9 +100,8 @@ def _start(started: Any, *, quiet: bool) -> Bar | None:
         )
         if started.first_step:
             console.say(f"continues after step {started.first_step}")
-    if quiet or not draws_bars():
-        return None
-    return Bar(total=started.num_steps, done=started.first_step, unit="steps").open()
+    bar = console.follow(Bar(started.num_steps, "steps", done=started.first_step))
+    return bar if quiet or not draws_bars() else bar.open()
 
 
 def _show_step(bar: Bar, step: Any) -> None:

@@ -98,6 +98,7 @@ def _same_engine(
     own = replace(
         options,
         square_pixels=made["square_pixels"],
+        assume_fps=made.get("assume_fps"),
         dtype=made["dtype"] if options.dtype == "auto" else options.dtype,
     )
     engine = open_feature_engine(own, features)

@@ -133,7 +133,7 @@ def table_columns(num_classes: int) -> tuple[Column, ...]:
 
 def table_settings(engine: Engine, *, limit: int | None, seed: int) -> dict[str, Any]:
     """What predictions are made with, as JSON; work with other settings is not mixed in."""
-    loaded = engine.loaded
+    loaded, assumed_fps = engine.loaded, engine.loader.limits.assumed_fps
     return {
         "task": "eval",
         "model": loaded.name,
@@ -143,6 +143,7 @@ def table_settings(engine: Engine, *, limit: int | None, seed: int) -> dict[str,
         "preprocessing": loaded.preprocessing.to_dict(),
         "protocol": asdict(engine.loader.protocol),
         "square_pixels": engine.loader.square_pixels,
+        **({} if assumed_fps is None else {"assume_fps": assumed_fps}),
         "backend": engine.backend.name,
         "limit": limit,
         "seed": seed if limit is not None else None,

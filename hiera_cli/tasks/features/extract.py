@@ -194,6 +194,7 @@ def feature_settings(
         "preprocessing": asdict(loaded.preprocessing),
         "protocol": asdict(engine.loader.protocol),
         "square_pixels": options.square_pixels,
+        **({} if options.assume_fps is None else {"assume_fps": options.assume_fps}),
         "layer": features.layer,
         "pool": features.pool,
         "feature_shape": list(shape),

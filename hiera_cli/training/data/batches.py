@@ -4,8 +4,9 @@ A file that cannot be read gives a `Failure` in the batch and no clip: batches m
 than asked for, and nothing takes the place of what is missing.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -180,14 +181,15 @@ def training_batches(
     pin_memory: bool = False,
 ) -> Iterator[Batch]:
     """The parts of all steps from `first_step` on, in order."""
-    loader = DataLoader(
-        clips,
-        batch_sampler=_Parts(order, first_step, end_step),
-        collate_fn=collate,
-        num_workers=workers,
-        pin_memory=pin_memory,
-        prefetch_factor=2 if workers else None,
-    )
+    with _however_many_workers():
+        loader = DataLoader(
+            clips,
+            batch_sampler=_Parts(order, first_step, end_step),
+            collate_fn=collate,
+            num_workers=workers,
+            pin_memory=pin_memory,
+            prefetch_factor=2 if workers else None,
+        )
     with closing(clips.maker):  # without workers its child belongs to this process
         yield from loader
 
@@ -197,9 +199,18 @@ def validation_batches(
 ) -> Iterator[Batch]:
     """The center views of the videos at `indices`, in order."""
     parts = [list(indices[i : i + batch_size]) for i in range(0, len(indices), batch_size)]
-    loader = DataLoader(clips, batch_sampler=parts, collate_fn=collate, num_workers=workers)
+    with _however_many_workers():
+        loader = DataLoader(clips, batch_sampler=parts, collate_fn=collate, num_workers=workers)
     with closing(clips.maker):
         yield from loader
+
+
+@contextmanager
+def _however_many_workers() -> Iterator[None]:
+    """No warning of more workers than cores: ours mostly wait for the processes that decode."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="This DataLoader will create")
+        yield
 
 
 class _Parts:

@@ -188,6 +188,8 @@ class ClipMaker:
             return resized_crop(frame[None], WHOLE, size=size)
 
         settings = f"{protocol} {source.crop.short_side}"
+        if source.limits.assumed_fps is not None:
+            settings += f" {source.limits.assumed_fps} fps"
         return cached_pixels(source.cache, path, settings=settings, make=decode)
 
     def _decode(self, path: str, protocol: Protocol, view_of: ViewOf[Tensor]) -> list[Tensor]:
