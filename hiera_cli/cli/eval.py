@@ -31,6 +31,9 @@ FLAGS = {
     "rescore": typer.Option(
         "--rescore", help="Metrics anew from this predictions.parquet, without the model."
     ),
+    "timeline": typer.Option(
+        "--timeline", help="Score segments: ActivityNet JSON, or CSV of annotated times."
+    ),
     "on_existing": typer.Option("--on-existing", help="resume, overwrite or error."),
 }
 DataSet = Annotated[
@@ -49,12 +52,20 @@ def evaluate(
     evaluation: EvaluationOptions,
     talk: TalkOptions,
     format: ReportFormat = "table",  # noqa: A002
+    timeline: Path | None = None,
 ) -> int:
     """Measure a model's accuracy on a labelled data set: Kinetics, class folders, list files.
 
     Writes metrics.json, predictions.parquet, per_class.csv, confusion.csv and report.html.
     Stopped at any moment and started again, it goes on where it was.
     """
+    if timeline is not None:
+        from hiera_cli.cli.timeline_eval import evaluate_timelines
+
+        out, as_json = evaluation.out, format == "json"
+        return evaluate_timelines(
+            dataset, timeline, engine, out=out, quiet=talk.quiet, as_json=as_json
+        )
     from hiera_cli.datasets.dataset import read_dataset
     from hiera_cli.report.bundle import write_report
     from hiera_cli.tasks.evaluation.evaluate import open_evaluation
