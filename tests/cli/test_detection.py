@@ -101,6 +101,7 @@ def test_tracks_of_a_file_of_boxes_with_their_actions(place, actions):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_detectors_tracks_in_all_formats(place, detector):
     common = ("detect", "actors/val/videos", "--detector", detector, "--min-score", 0, "--rate", 2)
     for form in ("table", "json", "jsonl", "csv", "coco"):
@@ -112,6 +113,7 @@ def test_a_detectors_tracks_in_all_formats(place, detector):
     ).keys()
 
 
+@pytest.mark.slow
 def test_what_is_missing_or_wrong_is_said(place, actions, detector):
     video = next((place / "actors" / "val" / "videos").iterdir())
     (place / "pixels.csv").write_text("v,0001,10,20,50,60,,0.9\n")
