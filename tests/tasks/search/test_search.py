@@ -60,7 +60,7 @@ def test_a_clip_finds_itself(table: Path, clips: Path) -> None:
         best = find_neighbours(table, unit(query, center), num=1, center=center)[0]
         assert (best.path, best.clip_index) == ("c/clip 5.mp4", 0)
         assert best.score == pytest.approx(1, abs=1e-5)
-    mirrored = query_vectors(like, engine, made, mirrored=True)
+    mirrored = query_vectors(like, engine, made, variant="mirrored")
     assert mirrored.shape == query.shape
     assert not np.allclose(mirrored, query)
 
