@@ -19,6 +19,7 @@ from typing import TextIO
 
 from hiera_cli.archives import members_below, split_archive
 from hiera_cli.errors import UsageError
+from hiera_cli.remote import expand_url, is_remote
 
 VIDEO_SUFFIXES = frozenset(
     {".3g2", ".3gp", ".apng", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".h264"}
@@ -197,6 +198,8 @@ def _expand_one(item: str, suffixes: frozenset[str]) -> Iterator[InputPath]:
             yield from _walk(item, suffixes)
         else:
             yield InputPath(item, item)
+    elif is_remote(item):
+        yield from (InputPath(url, name) for url, name in expand_url(item, suffixes))
     elif (named := _BRACES.search(item)) is not None:
         for one in _in_braces(item, named):
             yield from _expand_one(one, suffixes)

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "hiera_cli"
 
 # A module imports floors above its own in this list, and its own floor.
 FLOORS = (
-    ("archives", "errors", "files", "inputs", "machine", "options"),
+    ("archives", "errors", "files", "inputs", "machine", "options", "remote"),
     ("model", "video"),
     ("datasets",),
     ("tables",),
@@ -35,6 +35,7 @@ FENCES = {
     "typer": ("cli",),
     "rich": ("cli",),
     "ray": ("distributed",),
+    "fsspec": ("remote",),
     "onnx": ("exports",),
     "onnxruntime": ("exports",),
     "openvino": ("exports",),

@@ -16,6 +16,7 @@ MODULES = {
     "scikit-learn": "sklearn",
     "scikit-video": "skvideo",
     "huggingface-hub": "huggingface_hub",
+    "umap-learn": "umap",
 }
 TOOLS = {"ruff", "mypy", "pandas-stubs", "pytest-timeout", "pytest-cov"}  # run, never imported
 # Found by name, not imported by a statement: contenders of the benchmark, and what they need.
@@ -29,7 +30,7 @@ BY_NAME = {
     "timm",
     "matplotlib",
 }
-BEHIND = {"timm", "onnxscript", "fsspec", "s3fs", "umap-learn", "pylance"}  # needed by another one
+BEHIND = {"timm", "onnxscript"}  # needed by another one
 
 
 def module_of(requirement: str) -> str:

@@ -3,7 +3,8 @@
 import json
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Literal
@@ -49,7 +50,7 @@ FLAGS = {
         "--split-dir", help="Where the lists go.", show_default="split-DATASET"
     ),
 }
-MAX_SHOWN, BAR_COLUMNS = 10, 24
+MAX_SHOWN, BAR_COLUMNS, INDENT = 10, 24, 11
 
 
 def dataset(
@@ -146,9 +147,28 @@ def _put(report: "DatasetReport", out: Path | None, *, as_json: bool) -> None:
 
 def _lines(report: "DatasetReport", stream: IO[str] | None) -> Iterator[str]:
     """The report in lines of text; on a terminal, none is wider than it."""
-    lines = [*_head(report), *_classes(report), *_files(report), *_faults(report), *_split(report)]
-    for line in lines:
+    width = console.width_of(stream) if stream is not None else float("inf")
+    yield from _wrapped(_head(report), width)
+    for line in _classes(report, bar_columns=int(min(BAR_COLUMNS, max(width - 50, 3)))):
         yield console.fit(line, stream) if stream is not None else line
+    for line in _wrapped([*_files(report), *_faults(report), *_split(report)], width):
+        yield console.fit(line, stream) if stream is not None else line
+
+
+def _wrapped(lines: Iterable[str], width: float) -> Iterator[str]:
+    """The lines, broken between words where they are wider than the terminal."""
+    for line in lines:
+        if len(line) <= width:
+            yield line
+        else:
+            yield from textwrap.wrap(
+                line,
+                max(int(width), INDENT + 10),
+                subsequent_indent=" " * INDENT,
+                break_long_words=False,
+                break_on_hyphens=False,
+                replace_whitespace=False,
+            )
 
 
 def _head(report: "DatasetReport") -> Iterator[str]:
@@ -161,29 +181,29 @@ def _head(report: "DatasetReport") -> Iterator[str]:
     )
 
 
-def _classes(report: "DatasetReport") -> Iterator[str]:
+def _classes(report: "DatasetReport", *, bar_columns: int) -> Iterator[str]:
     splits = list(report.splits) if len(report.splits) > 1 else []
-    width = min(max(len(c.label) for c in report.classes), 32)
+    width = min(max(len(c.label) for c in report.classes), 12 + bar_columns)
     largest = max(c.num_files for c in report.classes)
     title = f"classes    {len(report.classes)}"
     yield title + "".join(
-        f"{name:>8}" if n else f"{name:>{width + BAR_COLUMNS + 17 - len(title)}}"
+        f"{name:>8}" if n else f"{name:>{width + bar_columns + 19 - len(title)}}"
         for n, name in enumerate(splits)
     )
     for c in report.classes:
-        bar = "━" * max(1, round(BAR_COLUMNS * c.num_files / largest))
+        bar = "━" * max(1, round(bar_columns * c.num_files / largest))
         counts = "".join(f"{c.splits.get(name, 0):>8}" for name in splits)
         bad = f"  {c.num_missing} missing" if c.num_missing else ""
         bad += f"  {c.num_broken} broken" if c.num_broken else ""
-        line = f"  {c.label[:width]:{width}} {bar:{BAR_COLUMNS}} {c.num_files:>5} {counts}{bad}"
+        line = f"  {c.label[:width]:{width}} {bar:{bar_columns}} {c.num_files:>5}  {counts}{bad}"
         yield line.rstrip()
+
+
+def _files(report: "DatasetReport") -> Iterator[str]:
     yield (
         f"           always the largest class: {report.majority:.1%}; "
         f"it has {report.imbalance:.1f} times the files of the smallest"
     )
-
-
-def _files(report: "DatasetReport") -> Iterator[str]:
     if report.durations is not None:
         d = report.durations
         yield (

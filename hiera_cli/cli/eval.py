@@ -42,6 +42,9 @@ FLAGS = {
     "compare": typer.Option(
         "--compare", help="Compare DATASET, a predictions.parquet, with this one; run nothing."
     ),
+    "timeline": typer.Option(
+        "--timeline", help="Score segments: ActivityNet JSON, or CSV of annotated times."
+    ),
     "on_existing": typer.Option("--on-existing", help="resume, overwrite or error."),
 }
 DataSet = Annotated[
@@ -63,6 +66,7 @@ def evaluate(
     format: ReportFormat = "table",  # noqa: A002
     task: Task = "classes",
     view: View = "center",
+    timeline: Path | None = None,
 ) -> int:
     """Measure a model's accuracy on a labelled data set: Kinetics, class folders, list files.
 
@@ -71,6 +75,13 @@ def evaluate(
     """
     if evaluation.compare is not None:
         return _compare(dataset, evaluation, as_json=format == "json")
+    if timeline is not None:
+        from hiera_cli.cli.timeline_eval import evaluate_timelines
+
+        out, as_json = evaluation.out, format == "json"
+        return evaluate_timelines(
+            dataset, timeline, engine, out=out, quiet=talk.quiet, as_json=as_json
+        )
     if task == "boxes":
         return eval_detection.evaluate_boxes(
             dataset, engine, evaluation, quiet=talk.quiet, as_json=format == "json"

@@ -74,9 +74,7 @@ def _flag(*names: str, help: str, panel: str, **rest: Any) -> Any:  # noqa: A002
 
 
 _MODEL, _VIEWS, _MACHINE, _OUTPUT = "Model", "Sampling", "Hardware", "Output"
-_LIMITS = "Limits"
-_DATA = "Data set"
-_CLUSTER = "Cluster"
+_LIMITS, _DATA, _CLUSTER = "Limits", "Input", "Cluster"
 
 FLAGS: dict[str, Any] = {
     "model": _flag("-m", "--model", help="Zoo name, model folder or weights file.", panel=_MODEL),

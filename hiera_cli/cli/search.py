@@ -29,6 +29,7 @@ FLAGS = {
     "like_row": _flag("--like-row", help="Clips like this row of the table, from 0."),
     "top_k": _flag("-k", "--top-k", help="How many clips."),
     "mirrored": _flag("--mirrored", help="Look for the clip's mirror image as well."),
+    "boxed": _flag("--boxed", help="Look for the clip between black bars as well."),
     "centered": _flag("--center", help="Take the table's mean feature off first."),
     "duplicates": _flag("--duplicates", help="Clips that are nearly the same in several files."),
     "least_score": _flag("--least-score", help="Cosine from which clips are the same."),
@@ -49,6 +50,7 @@ def search(
     like_row: int | None = None,
     top_k: int = 10,
     mirrored: bool = False,
+    boxed: bool = False,
     centered: bool = False,
     duplicates: bool = False,
     least_score: float = 0.98,
@@ -70,7 +72,7 @@ def search(
     made = read_table_metadata(table)
     center = table_mean(table) if centered else None
     if like is not None or like_row is not None:
-        query, left_out = _query(table, made, engine, like, like_row, mirrored)
+        query, left_out = _query(table, made, engine, like, like_row, _variants(mirrored, boxed))
         from hiera_cli.tasks.search.neighbours import find_neighbours
         from hiera_cli.tasks.search.rows import unit
 
@@ -106,7 +108,7 @@ def _query(
     options: EngineOptions,
     like: str | None,
     like_row: int | None,
-    mirrored: bool,
+    variants: list[Any],
 ) -> tuple[Any, frozenset[int]]:
     """Vectors to look for, and rows that are not answers."""
     from hiera_cli.tasks.search.rows import row_at
@@ -119,10 +121,14 @@ def _query(
     from hiera_cli.tasks.search.query import open_query_engine, parse_like, query_vectors
 
     engine, clip = open_query_engine(table, made, options), parse_like(like)
-    ways = (False, True) if mirrored else (False,)
-    return np.concatenate(
-        [query_vectors(clip, engine, made, mirrored=m) for m in ways]
-    ), frozenset()
+    found = [query_vectors(clip, engine, made, variant=variant) for variant in variants]
+    return np.concatenate(found), frozenset()
+
+
+def _variants(mirrored: bool, boxed: bool) -> list[Any]:
+    """The copies of the clip that are looked for."""
+    bars = ["letterboxed", "pillarboxed"] if boxed else []
+    return ["plain", *(["mirrored"] if mirrored else []), *bars]
 
 
 def _draw_map(vectors: Any, records: Sequence[Any], plot: Path | None) -> None:

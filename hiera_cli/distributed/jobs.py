@@ -1,6 +1,5 @@
 """What a cluster can do: feature extraction and evaluation, as tasks for its actors."""
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from hiera_cli.inference.engine import Engine
 from hiera_cli.inference.open import automatic_workers
 from hiera_cli.inputs import InputPath
 from hiera_cli.options import EngineOptions, EvaluationOptions, FeatureOptions, RayOptions
+from hiera_cli.remote import absolute
 from hiera_cli.tables import Column, RowWriter, Table
 from hiera_cli.tasks.evaluation.evaluate import open_evaluation_engine
 from hiera_cli.tasks.evaluation.metrics import Outcome
@@ -207,4 +207,4 @@ class RayEvaluation:
 
 def reachable(files: Sequence[InputPath]) -> list[InputPath]:
     """Paths that mean the same in the folder of another process, or on another machine."""
-    return [InputPath(os.path.abspath(file.path), file.name) for file in files]  # noqa: PTH100
+    return [InputPath(absolute(file.path), file.name) for file in files]

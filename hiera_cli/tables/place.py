@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from hiera_cli.errors import OutputError
+from hiera_cli.errors import OutputError, UsageError
 from hiera_cli.files import is_special, output_errors
+from hiera_cli.remote import is_remote
 
 logger = logging.getLogger("hiera_cli")
 
@@ -71,8 +72,16 @@ def parse_output(out: str | os.PathLike[str]) -> Output:
     """A folder if it ends in a slash, is one already, or has no suffix; else a file.
 
     A link means what it points to: the file behind it is replaced, not the link.
+
+    Raises:
+        UsageError: a URL, to which nothing can be appended.
     """
     text = os.fspath(out)
+    if is_remote(text):
+        raise UsageError(
+            f"the table cannot be written to '{text}'",
+            hint="write it to a disk, and copy it there when it is finished",
+        )
     if is_special(Path(text)):
         return Output(Path(text).absolute(), is_folder=False, is_special=True)
     path = Path(os.path.realpath(text))

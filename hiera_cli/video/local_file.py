@@ -1,21 +1,23 @@
 """A name that the decoding process can open, for whatever the user named.
 
-A plain file is itself. A member of an archive is copied into a file that has no name on any disk:
-in memory while it is small, else in the folder for temporary files, where it is gone with this
-process however that ends. So the decoder, which may neither write nor open anything but its file,
-has a plain file in front of it, and the cost is bounded by one video for each that is decoded.
+A plain file is itself. A member of an archive, or what a URL names, is copied into a file that has
+no name on any disk: in memory while it is small, else in the folder for temporary files, where it
+is gone with this process however that ends. So the decoder, which may neither write nor open
+anything but its file, has a plain file in front of it, and the cost is bounded by one video for
+each that is decoded.
 """
 
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from itertools import chain
 from typing import IO
 
 from hiera_cli.archives import Content, open_member, split_archive
 from hiera_cli.errors import MediaError
+from hiera_cli.remote import is_remote, open_url
 
 COPY_BYTES = 2**20
 MAX_BYTES_IN_MEMORY = 2**25
@@ -26,16 +28,26 @@ def local_file(path: str) -> Iterator[str]:
     """A path to a file with the content of `path`, for as long as the block lasts.
 
     Raises:
-        MediaError: it is a member of an archive, and cannot be read.
+        MediaError: it is in an archive or a store, and cannot be read.
     """
-    place = None if "\0" in path else split_archive(path)
-    if place is None or not place[1]:
+    source = _source(path)
+    if source is None:
         yield path
         return
     with ExitStack() as stack:
-        with open_member(path) as content:
+        with source as content:
             file = _copy(content, stack)
         yield _path_of(file)
+
+
+def _source(path: str) -> AbstractContextManager[Content] | None:
+    """What is to be copied; None for a plain file."""
+    if "\0" in path:
+        return None
+    if is_remote(path):
+        return open_url(path)
+    place = split_archive(path)
+    return open_member(path) if place is not None and place[1] else None
 
 
 def _copy(content: Content, stack: ExitStack) -> IO[bytes]:

@@ -1,5 +1,6 @@
 """A video written anew with something drawn on its frames: same frames, same times, same sound."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -57,7 +58,7 @@ def rewrite_video(info: VideoInfo, out: Path, *, draw: Draw, limits: Limits) -> 
         OutputError: the file cannot be written.
     """
     encoding, times = encoding_for(out), info.timeline.times_seconds
-    zero, end = info.start_seconds, info.start_seconds + info.duration_seconds
+    zero = info.start_seconds
     try:
         with (
             replacing(out) as part,
@@ -68,7 +69,7 @@ def rewrite_video(info: VideoInfo, out: Path, *, draw: Draw, limits: Limits) -> 
                 size=(info.width, info.height),
                 fps=info.fps,
                 zero_seconds=zero,
-                sound=open_sound(info.path, zero, end, limits=limits),
+                sound=open_sound(info.path, -math.inf, math.inf, limits=limits),
             ) as writer,
         ):
             num_frames = 0

@@ -135,6 +135,7 @@ class TimedWriter:
         self._stream.width, self._stream.height = self._size
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.time_base = Fraction(1, TICKS)
+        self._durations: dict[int | None, int] = {}
         self._voices = Voices(self._output, sound, zero_seconds)
 
     def __enter__(self) -> Self:
@@ -146,7 +147,14 @@ class TimedWriter:
         frame = av.VideoFrame.from_ndarray(_padded(picture, self._size), format="rgb24")
         frame.pts, frame.time_base = round((seconds - self._zero) * TICKS), Fraction(1, TICKS)
         frame.duration = round(duration_seconds * TICKS)
-        self._output.mux(self._stream.encode(frame))
+        self._durations[frame.pts] = frame.duration
+        self._mux(self._stream.encode(frame))
+
+    def _mux(self, packets: list[Any]) -> None:
+        """Write packets; encoders forget how long a frame lasts, which decides about the last."""
+        for packet in packets:
+            packet.duration = self._durations.pop(packet.pts, packet.duration)
+            self._output.mux(packet)
 
     def __exit__(
         self,
@@ -156,7 +164,7 @@ class TimedWriter:
     ) -> None:
         try:
             if error is None:
-                self._output.mux(self._stream.encode(None))
+                self._mux(self._stream.encode(None))
                 self._voices.copy(float("inf"))
         finally:
             self._output.close()

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from hiera_cli.datasets.dataset import Dataset, Sample, normalise_label, read_dataset
+from hiera_cli.datasets.dataset import Dataset, Sample, normalise_label, read_dataset, splits_of
 from hiera_cli.errors import NoInputError, UsageError
 
 HEADER = "label,youtube_id,time_start,time_end,split\n"
@@ -227,3 +227,79 @@ def test_the_split_is_known_where_a_name_tells_it(kinetics: Path, tmp_path: Path
     assert read_dataset(str(tmp_path / "kinetics400_val_list_videos.txt")).split == "val"
     assert read_dataset(str(tmp_path / "folders")).split == "val"
     assert read_dataset(str(tmp_path / "plain")).split == ""
+
+
+def link(root: Path, name: str, target: str) -> None:
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).symlink_to(root / target)
+
+
+def test_class_folders_and_splits_that_are_links(tmp_path: Path) -> None:
+    touch(tmp_path, "store/one/1.mp4", "store/two/2.mp4", "data/train/b/3.mp4")
+    link(tmp_path, "data/train/a", "store/one")
+    link(tmp_path, "data/train/a/loop", "data/train")  # leads back: not followed
+    link(tmp_path, "data/val", "other")
+    link(tmp_path, "other/a", "store/two")
+    root = str(tmp_path / "data")
+    assert splits_of(root) == ("train", "val")
+    training = found(read_dataset(root, split="train"))
+    assert training == {"train/a/1.mp4": "a", "train/b/3.mp4": "b"}
+    assert found(read_dataset(root)) == {"val/a/2.mp4": "a"}
+
+
+def test_equal_files_behind_links_keep_their_labels(tmp_path: Path) -> None:
+    touch(tmp_path, "blobs/sha")
+    link(tmp_path, "data/a/x.mp4", "blobs/sha")
+    link(tmp_path, "data/b/y.mp4", "blobs/sha")
+    assert found(read_dataset(str(tmp_path / "data"))) == {"a/x.mp4": "a", "b/y.mp4": "b"}
+
+
+def test_a_kinetics_tree_behind_links(tmp_path: Path) -> None:
+    touch(tmp_path, "store/pull ups/a_000000_000010.mp4")
+    link(tmp_path, "k/val", "store")
+    (tmp_path / "k" / "annotations.csv").write_text(HEADER + "pull ups,a,0,10,val\n")
+    assert found(read_dataset(str(tmp_path / "k"))) == {
+        "val/pull ups/a_000000_000010.mp4": "pull ups"
+    }
+
+
+def test_an_empty_file_gives_way_to_the_same_clip_with_another_suffix(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.mp4", "b/2.mp4", "k/val/c_000000_000010.mp4")
+    for name in ("a/1.webm", "k/val/c_000000_000010.webm"):
+        (tmp_path / name).write_bytes(b"whole")
+    (tmp_path / "k" / "val.csv").write_text(HEADER + "run,c,0,10,val\n")
+    kinetics = read_dataset(str(tmp_path / "k"))
+    assert list(found(kinetics)) == ["val/c_000000_000010.webm"]
+    assert kinetics.warnings == (
+        "1 empty files are left out, the same clip is there with another suffix: "
+        "'c_000000_000010.mp4'",
+    )
+    folders = read_dataset(str(tmp_path))
+    assert found(folders)["a/1.webm"] == "a"
+    assert "a/1.mp4" not in found(folders)
+    assert "b/2.mp4" in found(folders)
+
+
+def test_class_folders_without_a_video_are_said(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.mp4", "b/2.mp4", "c/notes.txt", "__MACOSX/a/._1.mp4")
+    (tmp_path / "d").mkdir()
+    assert read_dataset(str(tmp_path)).warnings == ("2 of 4 classes have no video: 'c', 'd'",)
+
+
+def test_splits_beside_other_folders(tmp_path: Path) -> None:
+    touch(tmp_path, "train/a/1.mp4", "val/a/2.mp4", "docs/readme.txt")
+    assert splits_of(str(tmp_path)) == ("train", "val")
+    assert list(found(read_dataset(str(tmp_path)))) == ["val/a/2.mp4"]
+
+
+def test_splits_of_other_layouts(kinetics: Path, tmp_path: Path) -> None:
+    assert splits_of(str(kinetics)) == ("train", "val")
+    assert splits_of(str(kinetics / "annotations" / "kinetics.csv")) == ("train", "val")
+    touch(tmp_path, "plain/a/1.mp4", "plain/b/2.mp4")
+    assert splits_of(str(tmp_path / "plain")) == ()
+
+
+def test_a_missing_kinetics_clip_says_where_it_was_looked_for(kinetics: Path) -> None:
+    hint = read_dataset(str(kinetics)).missing_hint
+    assert hint.startswith(f"'gone_000005_000015.*' was looked for below '{kinetics}/val'; '")
+    assert hint.endswith(".mkv' is there")

@@ -23,6 +23,10 @@ from hiera_cli.errors import UsageError
 
 _BETWEEN = r"(?:[ ]*([,;\t])[ ]*|[ ]+)"
 _MEDIA_THEN_REST = re.compile(rf"(.*(?:{MEDIA})\"?){_BETWEEN}(\S.*)", re.DOTALL | re.IGNORECASE)
+_LABEL_THEN_MEDIA = re.compile(
+    rf"(\"[^\"]+\"|[^,;\t]+(?=[ ]*[,;\t])|[^,;\t ]+){_BETWEEN}(.*(?:{MEDIA})\"?)",
+    re.DOTALL | re.IGNORECASE,
+)
 _PATH_THEN_INDEX = re.compile(rf"(.*[^\s,;]){_BETWEEN}([0-9]{{1,9}})", re.DOTALL)
 _PATH_THEN_LABEL = re.compile(rf"(.*[^\s,;]){_BETWEEN}(\S+)", re.DOTALL)
 
@@ -48,6 +52,9 @@ def read_plain(
     Raises:
         UsageError: a line without a label, a header that nobody knows, or unequal columns.
     """
+    turned = _label_first(lines, exists)
+    if turned is not None:
+        return ListFile(turned, "no header, `label path`", names)
     parts = [_split_line(line, source) for line in lines]
     _refuse_unknown_header(parts, source, exists)
     parts = _without_frame_counts(parts, exists)
@@ -73,6 +80,26 @@ def read_plain(
     return ListFile(rows, how, names)
 
 
+def _label_first(
+    lines: Sequence[Line], exists: Callable[[str], bool]
+) -> tuple[ListedPath, ...] | None:
+    """The rows of a list whose lines all are `label path`; None for any other list.
+
+    Between blanks a label is a number, or what stands before a path that is there: a list without
+    labels may hold paths with blanks.
+    """
+    rows = []
+    for line in lines:
+        found = _LABEL_THEN_MEDIA.fullmatch(line.text)
+        if found is None or is_media_name(found[1]) or "/" in found[1]:
+            return None
+        label, path = clean_label(found[1]), _unquote(found[3].strip())
+        if not (label and (found[2] or is_class_number(label) or exists(path))):
+            return None
+        rows.append(ListedPath(path, label, line.number))
+    return tuple(rows)
+
+
 def _split_line(line: Line, source: str) -> _Parts:
     for pattern in (_MEDIA_THEN_REST, _PATH_THEN_INDEX, _PATH_THEN_LABEL):
         found = pattern.fullmatch(line.text)
@@ -80,7 +107,7 @@ def _split_line(line: Line, source: str) -> _Parts:
             continue
         path, separator = _unquote(found[1]), found[2] or " "
         rest = _rest_cells(found[3], separator)
-        if path and all(map(clean_label, rest)):
+        if path and all(map(clean_label, rest)) and not is_media_name(rest[-1]):
             return _Parts(line, path, rest, separator)
     problem = f"expected `path label`, found {excerpt(line.text)}"
     raise bad_line(source, line.number, problem)

@@ -2,8 +2,8 @@
 
 With a header the columns come in any order (`path,label`, and `split`, `group`, `class_name` where
 they are there). Without one a line is `path label`, as SlowFast, VideoMAE and mmaction2 write it,
-`path frames label` (mmaction2's lists of frame folders) or `path,label,split`. Comma, semicolon,
-tab or blanks separate the columns. Nothing here looks for the videos.
+`path frames label` (mmaction2's lists of frame folders), `path,label,split` or `label path`.
+Comma, semicolon, tab or blanks separate the columns. Nothing here looks for the videos.
 """
 
 import re
@@ -15,6 +15,7 @@ from hiera_cli.datasets.lists.rows import Line, ListFile, cells_of, clean_label
 from hiera_cli.datasets.text import open_lines
 from hiera_cli.errors import UsageError
 
+_SEPARATOR_LINE = re.compile(r"\"?sep=.?\"?", re.IGNORECASE)
 _CLASSES_COMMENT = re.compile(r"#\s*(?:classes|class[ _]names|labels)\s*[:=](.*)", re.IGNORECASE)
 
 
@@ -45,6 +46,8 @@ def read_list(
     """
     kept = [Line(n, raw.strip(" \t\r\n")) for n, raw in enumerate(lines, start=1)]
     kept = [line for line in kept if line.text]
+    if kept and _SEPARATOR_LINE.fullmatch(kept[0].text):  # Excel's
+        kept = kept[1:]
     names: tuple[tuple[int, str], ...] = ()
     while kept and (told := _CLASSES_COMMENT.fullmatch(kept[0].text)):
         names = tuple(enumerate(map(clean_label, cells_of(told[1], ","))))

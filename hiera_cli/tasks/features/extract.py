@@ -20,6 +20,7 @@ from hiera_cli.inputs import InputPath, expand_inputs, input_names, printable
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.device import choose_device, choose_dtype
 from hiera_cli.options import EngineOptions, FeatureOptions, Layer, Pool, with_changes
+from hiera_cli.remote import absolute
 from hiera_cli.tables import Column
 
 DEFAULT_PROTOCOL: Final = "dense"
@@ -107,7 +108,7 @@ def clip_feature(result: ClipResult) -> ClipFeature:
 
 def named(source: InputPath, options: FeatureOptions) -> InputPath:
     """The input under the name that stands in the table: valid UTF-8, absolute if asked for."""
-    name = os.path.abspath(source.path) if options.absolute_paths else source.name  # noqa: PTH100
+    name = absolute(source.path) if options.absolute_paths else source.name
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -211,7 +212,7 @@ def roots(files: Iterable[InputPath]) -> list[str]:
     """The folders that the names of the inputs are relative to, absolute and sorted."""
     found = set()
     for source in files:
-        path = os.path.abspath(source.path)  # noqa: PTH100 - surrogate escapes stay
+        path = absolute(source.path)
         name = os.path.normpath(source.name)
         if path.endswith(os.sep + name):
             found.add(printable(path[: -len(name) - 1]))

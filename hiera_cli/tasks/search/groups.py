@@ -157,6 +157,7 @@ def principal_map(vectors: Vectors) -> npt.NDArray[np.float32]:
     axes = axes[:, ::-1][:, :2]
     axes *= np.sign(axes[np.abs(axes).argmax(axis=0), range(axes.shape[1])])
     places = (vectors - mean) @ axes
+    places -= (places.max(axis=0) + places.min(axis=0)) / 2
     if places.shape[1] < 2:
         places = np.pad(places, ((0, 0), (0, 2 - places.shape[1])))
     return np.asarray(places / max(float(np.abs(places).max()), 1e-12), dtype=np.float32)

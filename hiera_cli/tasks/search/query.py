@@ -1,20 +1,25 @@
 """From `CLIP#START-END` to vectors, with the model that made the table."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
+import torch
 
-from hiera_cli.errors import MediaError, UsageError
-from hiera_cli.inference.engine import ClipResult, Engine, VideoFailure
-from hiera_cli.inference.loader import load_batches
-from hiera_cli.inputs import InputPath
+from hiera_cli.errors import UsageError
+from hiera_cli.inference.engine import Engine
 from hiera_cli.options import EngineOptions, FeatureOptions
 from hiera_cli.tasks.features.extract import open_feature_engine, wanted
 from hiera_cli.tasks.search.rows import Vectors
+from hiera_cli.video.clips import ClipReader
+from hiera_cli.video.crops import crop_frame
+
+Picture = npt.NDArray[np.uint8]
+Variant = Literal["plain", "mirrored", "letterboxed", "pillarboxed"]
 
 _RANGE = re.compile(r"(?P<path>.*)#(?P<start>[0-9.:]+)-(?P<end>[0-9.:]+)", re.DOTALL)
 HOPS_A_WINDOW = 4
@@ -86,49 +91,55 @@ def _features(made: Mapping[str, Any]) -> FeatureOptions:
 
 
 def query_vectors(
-    like: LikeClip, engine: Engine, made: Mapping[str, Any], *, mirrored: bool = False
+    like: LikeClip, engine: Engine, made: Mapping[str, Any], *, variant: Variant = "plain"
 ) -> Vectors:
-    """Features (Q, D) of the windows of a clip; those of its mirror image with `mirrored`.
+    """Features (Q, D) of the windows of a clip, or of a changed copy of it.
 
     Windows lie inside the range that is asked for; where none does, the one that fits best.
 
     Raises:
         MediaError: the clip cannot be read.
     """
-    needed = wanted(_features(made))
-    source, found = InputPath(like.path, like.path), []
-    if mirrored:
-        found = _mirrored(source, engine, made)
-    else:
-        for result in engine.run([source], needed, clips=True):
-            if isinstance(result, VideoFailure):
-                raise MediaError(result.failure.kind, f"{like.path}: {result.failure.message}")
-            if isinstance(result, ClipResult) and result.features is not None:
-                found.append((result.clip, result.features.reshape(-1)))
-    inside = [
-        vector
-        for clip, vector in found
-        if clip.start_seconds >= like.start_seconds - 1e-3
-        and clip.end_seconds <= like.end_seconds + 1e-3
-    ]
-    if not inside:
-        middle = (like.start_seconds + min(like.end_seconds, found[-1][0].end_seconds)) / 2
-        _, vector = min(
-            found, key=lambda f: abs(f[0].start_seconds + f[0].end_seconds - 2 * middle)
-        )
-        inside = [vector]
-    return np.stack(inside).astype(np.float32)
+    plan, change = engine.loader.crop_plan, CHANGES[variant]
+
+    def view_of(_: int, frame: Picture) -> torch.Tensor:
+        return crop_frame(np.ascontiguousarray(change(frame)), plan)[plan.num_crops // 2]
+
+    reader = ClipReader(
+        isolate=False,
+        limits=engine.loader.limits,
+        square_pixels=engine.loader.square_pixels,
+    )
+    clips = reader.read(like.path, engine.loader.protocol, view_of=view_of, shared=True)
+    found, fits = [], []
+    for clip, frames in clips:
+        pixels = torch.stack(frames, dim=1) if len(frames) > 1 else frames[0]
+        output = engine.backend.run(pixels[None], wanted(_features(made))).wait()
+        assert output.features is not None, "the backend was asked for features"
+        found.append(output.features[0].numpy().reshape(-1))
+        fits.append((clip.start_seconds, clip.end_seconds))
+    chosen = [k for k, times in enumerate(fits) if _inside(times, like)]
+    if not chosen:
+        ends = like.start_seconds + min(like.end_seconds, fits[-1][1])
+        chosen = [min(range(len(fits)), key=lambda k: abs(sum(fits[k]) - ends))]
+    return np.stack([found[k] for k in chosen]).astype(np.float32)
 
 
-def _mirrored(source: InputPath, engine: Engine, made: Mapping[str, Any]) -> list[Any]:
-    needed, found = wanted(_features(made)), []
-    for batch in load_batches([source], engine.loader):
-        for end in batch.ended:
-            if end.failure is not None:
-                raise MediaError(end.failure.kind, f"{source.path}: {end.failure.message}")
-        if len(batch.pixels):
-            output = engine.backend.run(batch.pixels.flip(-1), needed).wait()
-            assert output.features is not None, "the backend was asked for features"
-            for slot, vector in zip(batch.slots, output.features.numpy(), strict=True):
-                found.append((slot.clip, vector.reshape(-1)))
-    return found
+def _inside(times: tuple[float, float], like: LikeClip) -> bool:
+    slack = 1e-3
+    return times[0] >= like.start_seconds - slack and times[1] <= like.end_seconds + slack
+
+
+def _bars(frame: Picture, axis: int) -> Picture:
+    """The frame between black bars that make it a third longer: 16:9 in 4:3, or 4:3 in 16:9."""
+    thick = [(0, 0)] * 3
+    thick[axis] = (frame.shape[axis] // 6, frame.shape[axis] // 6)
+    return np.pad(frame, thick)
+
+
+CHANGES: dict[Variant, Callable[[Picture], Picture]] = {
+    "plain": lambda frame: frame,
+    "mirrored": lambda frame: frame[:, ::-1],
+    "letterboxed": lambda frame: _bars(frame, 0),
+    "pillarboxed": lambda frame: _bars(frame, 1),
+}

@@ -155,3 +155,27 @@ def test_tables_are_recognised(tmp_path: Path) -> None:
 
 def test_labels_are_safe_to_print() -> None:
     assert clean_label(' "\x1b[31mred\u202e"\udce9 ') == '\\x1b[31mred\\u202e"\\xe9'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("dog,a.mp4\ncat,b c.mp4\n", [("a.mp4", "dog"), ("b c.mp4", "cat")]),
+        ("mountain goat;a.mp4\n", [("a.mp4", "mountain goat")]),
+        ("3 my clip.mp4\n1 b.mp4\n", [("my clip.mp4", "3"), ("b.mp4", "1")]),
+        ('"dog","a.mp4"\n', [("a.mp4", "dog")]),
+    ],
+)
+def test_the_label_may_come_first(text: str, expected: list[tuple[str, str]]) -> None:
+    assert pairs(text) == expected
+    assert read(text).how == "no header, `label path`"
+
+
+def test_paths_with_blanks_and_no_labels_are_no_labels_first() -> None:
+    with pytest.raises(UsageError, match="line 2"):
+        read("walk/a.mp4 walk\nmy clip.mp4\nb.mp4\n")
+    assert pairs("dog my.mp4\n", "my.mp4") == [("my.mp4", "dog")]
+
+
+def test_the_line_that_tells_excel_the_separator() -> None:
+    assert pairs("sep=;\npath;label\na.mp4;dog\n") == [("a.mp4", "dog")]

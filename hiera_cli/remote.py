@@ -1,0 +1,110 @@
+"""Videos in object stores, by URLs that fsspec understands: `s3://bucket/folder`, `gs://…`.
+
+A name is remote only if it begins with one of a few schemes and nothing on this machine is called
+so. Credentials are found by fsspec's own means (environment, profiles, instance roles).
+"""
+
+# os.path keeps every byte of a name:
+# ruff: noqa: PTH100, PTH122
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from hiera_cli.archives import Content
+from hiera_cli.errors import MediaError, UsageError
+
+SCHEMES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf", "http", "https", "memory")
+_URL = re.compile(rf"({'|'.join(SCHEMES)})://.", re.IGNORECASE)
+
+
+def is_remote(path: str) -> bool:
+    """Whether a name is a URL that is read through fsspec."""
+    return _URL.match(path) is not None and not os.path.lexists(path)
+
+
+def absolute(path: str) -> str:
+    """The name as it means the same in every folder: an absolute path, or the URL that it is."""
+    return path if is_remote(path) else os.path.abspath(path)
+
+
+def expand_url(url: str, suffixes: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """URL and name of every file that a URL means: itself, or those below it, or matches of it.
+
+    Args:
+        url: of a file, a folder or a glob pattern.
+        suffixes: the files that a folder is searched for, lower case, with the dot.
+
+    Raises:
+        UsageError: what reads such URLs is not installed, or the place cannot be listed.
+    """
+    try:
+        system, place = _system(url)
+        if "*" in place or "[" in place:
+            matches = (system.unstrip_protocol(one) for one in sorted(system.glob(place)))
+            found = [(one, one) for one in matches]
+        elif system.isdir(place):
+            below = (one for one in sorted(system.find(place)) if _suffix(one) in suffixes)
+            found = [(system.unstrip_protocol(one), _below(one, place)) for one in below]
+        else:
+            found = [(url, url)]
+    except MediaError as error:
+        raise UsageError(error.message, hint=error.hint) from error
+    except Exception as error:  # every store has errors of its own
+        raise UsageError(f"cannot list '{url}': {type(error).__name__}: {error}") from error
+    yield from found or [(url, url)]
+
+
+@contextmanager
+def open_url(url: str) -> Iterator[Content]:
+    """A remote file, to be read in pieces.
+
+    Raises:
+        MediaError: it is not there, may not be read, or its store cannot be reached. Reading it,
+            too, raises this while the block lasts.
+    """
+    try:
+        system, place = _system(url)
+        with system.open(place, "rb") as content:
+            yield content
+    except MediaError:
+        raise
+    except FileNotFoundError as error:
+        raise MediaError("not_found", "no such file in the store") from error
+    except PermissionError as error:
+        raise MediaError("permission", "the store refuses it: check your credentials") from error
+    except Exception as error:  # every store has errors of its own
+        raise MediaError("internal", f"{type(error).__name__}: {error}") from error
+
+
+def _system(url: str) -> tuple[Any, str]:
+    """Fsspec's file system for a URL, and the place in it.
+
+    Raises:
+        MediaError: fsspec, or its driver for this scheme, is not installed.
+    """
+    try:
+        from fsspec.core import url_to_fs
+    except ImportError as error:
+        message = "URLs need the package fsspec, which is not installed"
+        raise MediaError("internal", message, hint="pip install 'hiera-cli[remote]'") from error
+    try:
+        system, place = url_to_fs(url)
+    except ImportError as error:  # its message names the driver
+        scheme = url.partition(":")[0]
+        raise MediaError(
+            "internal",
+            f"URLs of {scheme}:// need a driver that is not installed: {error}",
+            hint="pip install s3fs (s3://), gcsfs (gs://), adlfs (az://) or aiohttp (https://)",
+        ) from error
+    return system, place
+
+
+def _suffix(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
+
+
+def _below(path: str, folder: str) -> str:
+    return path[len(folder) :].lstrip("/")
