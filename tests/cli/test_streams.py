@@ -23,8 +23,8 @@ FAST = "-m tiny --device cpu --protocol fast"
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("streams")
     save_tiny(place / "tiny", SMALL_VIDEO)
-    (place / "d" / "class_0").mkdir(parents=True)
-    write_blocks(place / "d" / "class_0" / "é 中.mp4", num_frames=20)
+    (place / "d" / "run").mkdir(parents=True)
+    write_blocks(place / "d" / "run" / "é 中.mp4", num_frames=20)
     return place
 
 

@@ -25,7 +25,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model, and class folders with a few videos and one that is none."""
     place = tmp_path_factory.mktemp("terminal")
     save_tiny(place / "tiny", SMALL_VIDEO)
-    for index, name in enumerate(("class_0", "class_1")):
+    for index, name in enumerate(("run", "sit")):
         (place / "d" / name).mkdir(parents=True)
         write_blocks(place / "d" / name / f"{index}.mp4", num_frames=20)
         shutil.copy(place / "d" / name / f"{index}.mp4", place / "d" / name / "again.mp4")
@@ -76,10 +76,10 @@ def test_classify(place: Path, width: int) -> None:
     assert (code, was_drawn, clean(lines)) == (3, True, True)
     headings = [line for line in lines if line.startswith("d/")]
     assert [line.split()[0] for line in headings] == [
-        "d/class_0/0.mp4",
-        "d/class_0/again.mp4",
-        "d/class_1/1.mp4",
-        "d/class_1/again.mp4",
+        "d/run/0.mp4",
+        "d/run/again.mp4",
+        "d/sit/1.mp4",
+        "d/sit/again.mp4",
     ]
     assert sum("%" in line for line in lines) == 4
     assert sum(line.startswith("failed: bad.mp4: ") for line in lines) == 1
@@ -91,7 +91,7 @@ def test_headings_are_shortened(place: Path, width: int) -> None:
     folder = place / "long"
     folder.mkdir(exist_ok=True)
     name = folder / f"{'x' * 100}.mp4"
-    shutil.copy(place / "d" / "class_0" / "0.mp4", name)
+    shutil.copy(place / "d" / "run" / "0.mp4", name)
     code, lines, _ = run(place, width, "classify", str(name), *MODEL, "-k", "1")
     assert code == 0
     assert len(lines) == 2
@@ -117,7 +117,7 @@ def test_no_command_leaves_a_trace_of_a_bar(
     code, lines, _ = run(place, width, *named)
     assert (code, clean(lines)) == (expected, True), lines
     if arguments[0] == "finetune":
-        assert sum(line.startswith("epoch") for line in lines) == 2
+        assert sum(line.startswith("epoch  ") for line in lines) == 2
 
 
 def test_a_bar_fits_any_width() -> None:

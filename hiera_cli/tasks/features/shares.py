@@ -46,18 +46,22 @@ def parse_share(text: str | None, environment: Mapping[str, str] | None = None) 
 
 
 def _from_environment(environment: Mapping[str, str]) -> Share:
-    """Slurm's array task, else torchrun's rank."""
+    """Slurm's array task, else torchrun's rank, else the task of an srun step."""
     try:
         if "SLURM_ARRAY_TASK_ID" in environment:
             first = int(environment["SLURM_ARRAY_TASK_MIN"])
             step = int(environment.get("SLURM_ARRAY_TASK_STEP", 1))
             index = (int(environment["SLURM_ARRAY_TASK_ID"]) - first) // step
             return _share(index, int(environment["SLURM_ARRAY_TASK_COUNT"]))
+        if "RANK" not in environment and int(environment.get("SLURM_STEP_NUM_TASKS", 1)) > 1:
+            # only srun states this; a batch script has SLURM_PROCID, too, and runs once
+            num_tasks = int(environment["SLURM_STEP_NUM_TASKS"])
+            return _share(int(environment["SLURM_PROCID"]), num_tasks)
         return _share(int(environment["RANK"]), int(environment["WORLD_SIZE"]))
     except (KeyError, ValueError) as error:
         raise UsageError(
             f"--shard auto found no job array and no rank ({error} is missing or no number)",
-            hint="start it with sbatch --array or torchrun, or name the share: --shard 0/4",
+            hint="start it with sbatch --array, srun or torchrun, or name the share: --shard 0/4",
         ) from error
 
 
