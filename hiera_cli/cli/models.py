@@ -7,7 +7,7 @@ import typer
 
 from hiera_cli.cli import console
 from hiera_cli.cli.options import OutputOptions
-from hiera_cli.cli.records import Layout, RecordWriter
+from hiera_cli.cli.records import Layout, RecordWriter, choose_format
 from hiera_cli.inputs import printable
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ _LIST_COLUMNS = (
 )
 
 
+_LIST_HEADING = f"{'name':42} {'kind':5}  {'size':>7}  {'cost':11}  {'accuracy':10}  where"
+
+
 @dataclass(frozen=True)
 class CacheOptions:
     """Where weights are kept."""
@@ -45,8 +48,12 @@ def list_models(cache: CacheOptions, output: OutputOptions) -> int:
 
     layout = Layout(_LIST_COLUMNS, lambda r: [_columns(r, _LIST_COLUMNS)], _show_row)
     with RecordWriter(output, layout) as writer:
+        if choose_format(output) == "table":
+            writer.heading(_LIST_HEADING)
         for record in records(cache_dir=cache.cache_dir):
             writer.write(record)
+    if choose_format(output) == "table" and not output.quiet:
+        console.say("get one: hiera models download NAME; use it: hiera classify VIDEO -m NAME")
     return 0
 
 
@@ -98,7 +105,7 @@ def _columns(record: Any, names: tuple[str, ...]) -> dict[str, Any]:
 def _show_row(record: "ModelRecord", stream: IO[str]) -> None:
     top1 = f"top-1 {record.top1:.1f}" if record.top1 is not None else ""
     cost = f"{record.gflops:g} GFLOPs" if record.gflops is not None else ""
-    here = "here" if record.path else ""
+    here = "here" if record.path else f"download, about {4 * record.parameters_millions:.0f} MB"
     stream.write(
         f"{record.name:42} {record.kind}  {record.parameters_millions:5g} M  {cost:11}  "
         f"{top1:10}  {here}".rstrip()

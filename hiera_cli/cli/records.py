@@ -81,6 +81,10 @@ class RecordWriter:
         self._files.push(closing(stream))
         return stream
 
+    def heading(self, text: str) -> None:
+        """A line above the records of a table."""
+        self._stream.write(text + "\n")
+
     def write(self, record: Any) -> None:
         """Add one record."""
         if self._format == "table":

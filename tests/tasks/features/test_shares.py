@@ -46,3 +46,10 @@ def test_nonsense_is_refused(text: str) -> None:
 def test_auto_needs_an_array(environment: dict[str, str]) -> None:
     with pytest.raises(UsageError, match=r"--shard auto (found no job array|cannot read the job)"):
         parse_share("auto", environment)
+
+
+def test_auto_takes_the_task_of_an_srun_step() -> None:
+    environment = {"SLURM_PROCID": "2", "SLURM_NTASKS": "4", "SLURM_STEP_NUM_TASKS": "4"}
+    share = parse_share("auto", environment)
+    assert share is not None
+    assert (share.index, share.num_shares) == (2, 4)
