@@ -1,7 +1,6 @@
 """The shape of a Hiera network as plain data: no torch, no weights, no pixels.
 
-Field names and meanings are those of the official constructor, so that an official
-`config.json` is read as it stands.
+Fields are the official constructor's: an official `config.json` is read as it stands.
 """
 
 import math
@@ -22,7 +21,7 @@ class BlockPlan:
     """One transformer block as plain data.
 
     Attributes:
-        dim, dim_out: width of the tokens that come in and that go out.
+        dim, dim_out: width of the tokens that come in and go out.
         num_heads: attention heads.
         hidden_dim: width inside the MLP.
         pool: how many tokens become one (1: no query pooling).
@@ -142,16 +141,12 @@ class HieraConfig:
                 raise _refusal("mask_unit_size", self.mask_unit_size, reason)
         steps = tuple(s * u for s, u in zip(self.patch_stride, self.mask_unit_size, strict=True))
         if any(size % step for size, step in zip(self.input_size, steps, strict=True)):
-            raise _refusal(
-                "input_size",
-                self.input_size,
-                "whole mask units do not fill it",
-                hint=f"use multiples of {' x '.join(map(str, steps))}",
-            )
-        axes = zip(
-            self.input_size, self.patch_kernel, self.patch_stride, self.patch_padding, strict=True
-        )
-        if any((i + 2 * p - k) // s + 1 != i // s for i, k, s, p in axes):
+            hint = f"use multiples of {' x '.join(map(str, steps))}"
+            problem = "whole mask units do not fill it"
+            raise _refusal("input_size", self.input_size, problem, hint=hint)
+        kernels = zip(self.patch_kernel, self.patch_padding, strict=True)
+        axes = zip(self.input_size, self.patch_stride, kernels, strict=True)
+        if any((i + 2 * p - k) // s + 1 != i // s for i, s, (k, p) in axes):
             raise _refusal("patch_kernel", self.patch_kernel, "does not give one token per stride")
         if math.prod(self.grid_size) > MAX_TOKENS:
             raise _refusal("input_size", self.input_size, f"more than {MAX_TOKENS:,} tokens")

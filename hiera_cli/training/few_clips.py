@@ -67,5 +67,6 @@ def reason(recipe: FinetuneRecipe, num_videos: int) -> str:
         f"{recipe.epochs:g} epochs at most, ending after {recipe.patience} without a better "
         f"validation, warm-up {recipe.warmup_epochs:g} epochs, learning rate {recipe.lr:.2g} "
         f"(scaled with the batch), layer decay {recipe.layer_decay:g}, crops of at least "
-        f"{recipe.min_area:.0%}, label smoothing {recipe.label_smoothing:g}, {'with' if recipe.flip else 'no'} mirroring"
+        f"{recipe.min_area:.0%}, label smoothing {recipe.label_smoothing:g}, "
+        f"{'with' if recipe.flip else 'no'} mirroring"
     )
