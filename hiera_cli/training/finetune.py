@@ -29,7 +29,7 @@ from hiera_cli.training.initial import (
     seeded,
 )
 from hiera_cli.training.loop import train
-from hiera_cli.training.objectives.classification import Classification
+from hiera_cli.training.objectives.classification import ClassificationObjective
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, RecipeName, RunOptions
 from hiera_cli.training.recipe import FinetuneChanges, FinetuneRecipe
 from hiera_cli.training.recipes import finetune_recipe
@@ -84,7 +84,7 @@ def _prepare(
     recipe = _recipe(initial, data, options, changes, kind=kind)
     preprocessing = _preprocessing(initial, options, clips, kind)
     source = ClipSource.of(preprocessing, clips)
-    objective = Classification(
+    objective = ClassificationObjective(
         data.classes,
         preprocessing,
         _mixing(recipe, len(data.classes)),

@@ -9,7 +9,7 @@ from torch import nn
 
 from hiera_cli.errors import Failure, NoInputError, UsageError
 from hiera_cli.training.checkpoint import RunFolder, read_state, read_weights
-from hiera_cli.training.data.batches import Batch, training_batches
+from hiera_cli.training.data.batches import TrainingBatch, training_batches
 from hiera_cli.training.distributed import gather_objects, wait_for_all
 from hiera_cli.training.optim import set_lr
 from hiera_cli.training.records import Epoch, MetricsLog, Record, Skipped, Started, Step
@@ -54,7 +54,7 @@ def train(run: Run) -> Iterator[Record]:
             _save(run, folder)
 
 
-def _parts_of_steps(run: Run) -> Iterator[list[Batch]]:
+def _parts_of_steps(run: Run) -> Iterator[list[TrainingBatch]]:
     """The batches of each step that is left."""
     parts = training_batches(
         run.clips,
@@ -68,7 +68,7 @@ def _parts_of_steps(run: Run) -> Iterator[list[Batch]]:
         yield list(islice(parts, run.order.num_parts))
 
 
-def _take_step(run: Run, forward: nn.Module, batches: Sequence[Batch]) -> Step:
+def _take_step(run: Run, forward: nn.Module, batches: Sequence[TrainingBatch]) -> Step:
     """One optimizer step; without a single clip the weights stay as they are."""
     state = run.state
     lr = run.lr(state.step)
@@ -154,7 +154,7 @@ def _started(run: Run) -> Started:
     )
 
 
-def _new_failures(batches: Sequence[Batch], known: set[str]) -> list[Failure]:
+def _new_failures(batches: Sequence[TrainingBatch], known: set[str]) -> list[Failure]:
     """Unreadable files of all processes that were not reported before; they become known."""
     here = [failure for batch in batches for failure in batch.failures]
     everywhere = [failure for there in gather_objects(here) for failure in there]

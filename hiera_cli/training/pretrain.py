@@ -19,7 +19,7 @@ from hiera_cli.training.initial import (
     seeded,
 )
 from hiera_cli.training.loop import train
-from hiera_cli.training.objectives.reconstruction import Reconstruction
+from hiera_cli.training.objectives.reconstruction import ReconstructionObjective
 from hiera_cli.training.options import ClipOptions, PretrainOptions, RunOptions
 from hiera_cli.training.recipe import PretrainChanges, PretrainRecipe
 from hiera_cli.training.recipes import pretrain_recipe
@@ -81,7 +81,7 @@ def _prepare(
     model = build_autoencoder(initial.config, recipe, run)
     if initial.weights is not None:
         copy_weights(model, initial.weights, fresh=DECODER)
-    objective = Reconstruction(
+    objective = ReconstructionObjective(
         initial.config,
         preprocessing,
         mask_ratio=recipe.mask_ratio,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.training.data.augmentation import Augmentation
-from hiera_cli.training.data.batches import Batch, TrainingClips, TrainingVideo
+from hiera_cli.training.data.batches import TrainingBatch, TrainingClips, TrainingVideo
 from hiera_cli.training.data.clips import ClipSource
 from hiera_cli.training.data.order import Order
 from hiera_cli.training.data.symmetries import Symmetries
@@ -25,7 +25,7 @@ from hiera_cli.training.state import Average, TrainingState
 class Objective(Protocol):
     """What a run minimises and what it leaves behind."""
 
-    def loss(self, forward: nn.Module, batch: Batch) -> Tensor:
+    def loss(self, forward: nn.Module, batch: TrainingBatch) -> Tensor:
         """Mean loss () over the clips of a batch on the device."""
 
     def visible_tokens(self, num_clips: int) -> int:

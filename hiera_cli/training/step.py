@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from hiera_cli.errors import HieraError
-from hiera_cli.training.data.batches import Batch, blank_batch
+from hiera_cli.training.data.batches import TrainingBatch, blank_batch
 from hiera_cli.training.distributed import sum_over_processes
 from hiera_cli.training.run import Run
 
@@ -26,7 +26,7 @@ def wrapped_model(run: Run) -> nn.Module:
     return forward
 
 
-def backward(run: Run, forward: nn.Module, batches: Sequence[Batch]) -> tuple[float, int]:
+def backward(run: Run, forward: nn.Module, batches: Sequence[TrainingBatch]) -> tuple[float, int]:
     """Gradient of the mean loss over the clips of all parts and processes.
 
     Returns:
@@ -52,7 +52,7 @@ def backward(run: Run, forward: nn.Module, batches: Sequence[Batch]) -> tuple[fl
 
 
 def _backward_part(
-    run: Run, forward: nn.Module, batch: Batch, *, num_clips: int, last: bool
+    run: Run, forward: nn.Module, batch: TrainingBatch, *, num_clips: int, last: bool
 ) -> Tensor:
     """Add one part's gradient; the part's summed loss."""
     waits = isinstance(forward, DistributedDataParallel) and not last

@@ -35,7 +35,7 @@ class TrainingVideo:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Batch:
+class TrainingBatch:
     """Clips of one part of a step.
 
     Attributes:
@@ -57,11 +57,11 @@ class Batch:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def pin_memory(self) -> "Batch":
+    def pin_memory(self) -> "TrainingBatch":
         """The batch in memory that a GPU copies from without waiting."""
         return replace(self, pixels=self.pixels.pin_memory())
 
-    def to(self, device: torch.device) -> "Batch":
+    def to(self, device: torch.device) -> "TrainingBatch":
         """The batch with pixels and targets on the device."""
         return replace(
             self,
@@ -70,10 +70,10 @@ class Batch:
         )
 
 
-def blank_batch(input_size: tuple[int, ...]) -> Batch:
+def blank_batch(input_size: tuple[int, ...]) -> TrainingBatch:
     """One black clip of class 0, for a process none of whose files could be read."""
     zero = torch.zeros(1, dtype=torch.int64)
-    return Batch(torch.zeros(1, 3, *input_size, dtype=torch.uint8), zero, zero, zero)
+    return TrainingBatch(torch.zeros(1, 3, *input_size, dtype=torch.uint8), zero, zero, zero)
 
 
 def normalised(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
@@ -154,15 +154,15 @@ class ValidationClips(Dataset[Visit]):
         return tuple(self.maker.spread_clips(path, self._num_clips))
 
 
-def collate(visits: Sequence[Visit]) -> Batch:
+def collate(visits: Sequence[Visit]) -> TrainingBatch:
     """Clips of all visits: first clips first, so that neighbours come from different videos."""
     good = [(place, visit) for place, visit in enumerate(visits) if visit.failure is None]
     failures = tuple(visit.failure for visit in visits if visit.failure is not None)
     if not good:
         nothing = torch.zeros(0, dtype=torch.int64)
-        return Batch(torch.zeros(0), nothing, nothing, nothing, failures)
+        return TrainingBatch(torch.zeros(0), nothing, nothing, nothing, failures)
     rows = [(r, place, visit) for r in range(len(good[0][1].clips)) for place, visit in good]
-    return Batch(
+    return TrainingBatch(
         pixels=torch.stack([visit.clips[repeat] for repeat, _, visit in rows]),
         targets=torch.tensor([visit.targets[repeat] for repeat, _, visit in rows]),
         seeds=torch.tensor([visit.seeds[repeat] for repeat, _, visit in rows]),
@@ -179,7 +179,7 @@ def training_batches(
     end_step: int,
     workers: int,
     pin_memory: bool = False,
-) -> Iterator[Batch]:
+) -> Iterator[TrainingBatch]:
     """The parts of all steps from `first_step` on, in order."""
     with _however_many_workers():
         loader = DataLoader(
@@ -196,7 +196,7 @@ def training_batches(
 
 def validation_batches(
     clips: ValidationClips, indices: Sequence[int], *, batch_size: int, workers: int
-) -> Iterator[Batch]:
+) -> Iterator[TrainingBatch]:
     """The center views of the videos at `indices`, in order."""
     parts = [list(indices[i : i + batch_size]) for i in range(0, len(indices), batch_size)]
     with _however_many_workers():

@@ -12,7 +12,7 @@ from hiera_cli.checkpoints.open import save_model
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.training.data.batches import (
-    Batch,
+    TrainingBatch,
     TrainingVideo,
     ValidationClips,
     normalised,
@@ -28,7 +28,7 @@ TOP_K = 5
 VALIDATION_BATCH = 32
 
 
-class Classification:
+class ClassificationObjective:
     """The objective of fine-tuning.
 
     Args:
@@ -67,7 +67,7 @@ class Classification:
         self._temperature = 1.0
         self._process = process
 
-    def loss(self, forward: nn.Module, batch: Batch) -> Tensor:
+    def loss(self, forward: nn.Module, batch: TrainingBatch) -> Tensor:
         """Cross entropy with soft targets, () float32, mean over the clips."""
         pixels = normalised(batch.pixels, self._preprocessing)
         pixels, targets = mix(
@@ -112,7 +112,7 @@ class Classification:
         seen = max(num_videos, 1.0)
         return Validation(loss / seen, top1 / seen, top5 / seen, int(num_videos), int(num_failed))
 
-    def _measure(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _measure(self, model: nn.Module, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
         """Sums over one batch, (5,) float64: loss, top-1, top-5, videos, failures; the logits."""
         if not len(batch):
             nothing = torch.zeros(0, len(self._classes))

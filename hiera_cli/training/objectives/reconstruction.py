@@ -16,7 +16,7 @@ from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.files import write_bytes
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.mae import MaskedAutoencoder
-from hiera_cli.training.data.batches import Batch, normalised
+from hiera_cli.training.data.batches import TrainingBatch, normalised
 from hiera_cli.training.distributed import Process, sum_over_processes
 from hiera_cli.training.objectives.trivial import trivial_losses
 from hiera_cli.training.records import TrivialLosses, Validation
@@ -26,7 +26,7 @@ NUM_PREVIEW_FRAMES = 8
 MASKED_GRAY = 0.0  # of a normalised picture
 
 
-class Reconstruction:
+class ReconstructionObjective:
     """The objective of pretraining.
 
     Args:
@@ -57,7 +57,7 @@ class Reconstruction:
         self._num_visible = max(1, int(self._num_places * (1 - mask_ratio)))
         self._trivial = torch.zeros(3, device=process.device)  # sums: mean, copy, clips
         self._previews = previews
-        self._shown: Batch | None = None
+        self._shown: TrainingBatch | None = None
 
     def masks(self, seeds: Tensor) -> Tensor:
         """The visible mask units of each clip, (B, M) bool, from the clips' seeds (B,)."""
@@ -67,10 +67,10 @@ class Reconstruction:
             row[order[: self._num_visible]] = True
         return torch.from_numpy(np.tile(mask, self._times))
 
-    def loss(self, forward: nn.Module, batch: Batch) -> Tensor:
+    def loss(self, forward: nn.Module, batch: TrainingBatch) -> Tensor:
         """Mean squared error of the normalised masked patches, () float32."""
         if self._previews and self._shown is None:
-            self._shown = Batch(
+            self._shown = TrainingBatch(
                 batch.pixels[:NUM_PREVIEWS].clone(),
                 batch.targets[:NUM_PREVIEWS],
                 batch.seeds[:NUM_PREVIEWS],
@@ -103,7 +103,7 @@ class Reconstruction:
         return None
 
     @torch.no_grad()
-    def _draw(self, model: MaskedAutoencoder, shown: Batch, folder: Path) -> None:
+    def _draw(self, model: MaskedAutoencoder, shown: TrainingBatch, folder: Path) -> None:
         """Rewrite a picture a clip: input, what is visible and the reconstruction."""
         pixels = normalised(shown.pixels, self._preprocessing)
         mask = self.masks(shown.seeds).to(pixels.device)

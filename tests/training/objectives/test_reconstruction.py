@@ -5,12 +5,12 @@ import torch
 
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.training.distributed import Process
-from hiera_cli.training.objectives.reconstruction import Reconstruction
+from hiera_cli.training.objectives.reconstruction import ReconstructionObjective
 from tests.model.networks import CLIP, IMAGE
 
 
 def masks(config, *, tubes: bool) -> torch.Tensor:
-    objective = Reconstruction(
+    objective = ReconstructionObjective(
         config,
         Preprocessing.for_config(config),
         mask_ratio=0.75,
