@@ -18,7 +18,14 @@ MODULES = {
     "huggingface-hub": "huggingface_hub",
     "umap-learn": "umap",
 }
-TOOLS = {"ruff", "mypy", "pandas-stubs", "pytest-timeout", "pytest-cov"}  # run, never imported
+TOOLS = {
+    "ruff",
+    "mypy",
+    "pandas-stubs",
+    "pytest-timeout",
+    "pytest-cov",
+    "pytest-xdist",
+}  # run, never imported
 # Found by name, not imported by a statement: contenders of the benchmark, and what they need.
 BY_NAME = {
     "torchcodec",

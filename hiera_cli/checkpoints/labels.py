@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from hiera_cli.checkpoints.zoo import LabelSet
+from hiera_cli.datasets.names_file import names_from_lines
 from hiera_cli.errors import HieraError, UsageError
 from hiera_cli.inputs import printable
 
@@ -37,7 +38,10 @@ def read_labels(path: str | Path, *, num_classes: int) -> tuple[str, ...]:
     """
     text = read_small_text(Path(path), UsageError)
     try:
-        names = _from_json(text) if text.lstrip()[:1] in ("{", "[") else _from_lines(text)
+        if text.lstrip()[:1] in ("{", "["):
+            names = _from_json(text)
+        else:  # as data sets have them: a name, `number name` or `name,number` a line
+            names = _checked(list(names_from_lines(text)[0]))
     except ValueError as error:
         raise UsageError(f"label file {path}: {error}") from error
     if len(names) != num_classes:
@@ -92,10 +96,6 @@ def parse_json(text: str) -> object:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
-
-
-def _from_lines(text: str) -> tuple[str, ...]:
-    return _checked([line.strip() for line in text.rstrip().splitlines()])
 
 
 def _from_json(text: str) -> tuple[str, ...]:

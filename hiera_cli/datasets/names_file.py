@@ -17,6 +17,7 @@ from itertools import islice
 
 from hiera_cli.datasets.class_names import is_class_number
 from hiera_cli.datasets.lists.rows import clean_label, is_media_name
+from hiera_cli.datasets.splits import own_name
 from hiera_cli.datasets.text import open_lines
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import printable
@@ -30,6 +31,7 @@ _SIBLINGS = (
     "classind",
     "categories",
 )
+_LIST_FOLDERS = frozenset({"annotations", "labels", "list", "lists", "split", "splits"})
 _SUFFIXES = (".txt", ".csv", ".json")
 _NUMBER_THEN_NAME = re.compile(r"([0-9]{1,9})(?:[ \t]*[,;:\t][ \t]*|[ \t]+)(\S.*)", re.DOTALL)
 _NAME_THEN_NUMBER = re.compile(r"(.*\S)[ \t]*[,;\t][ \t]*([0-9]{1,9})", re.DOTALL)
@@ -67,7 +69,9 @@ def read_class_names(path: str) -> ClassNames:
     """
     text = "".join(open_lines(path))
     try:
-        names, first = _from_json(text) if text.lstrip()[:1] in ("{", "[") else _from_lines(text)
+        names, first = (
+            _from_json(text) if text.lstrip()[:1] in ("{", "[") else names_from_lines(text)
+        )
         names = [clean_label(name) for name in names]
         _check(names)
     except ValueError as error:
@@ -79,9 +83,10 @@ def read_class_names(path: str) -> ClassNames:
 
 
 def find_class_names(annotations: str, root: str) -> str | None:
-    """The class names that lie beside a list, in the data set's folder, or above the list."""
+    """The class names beside a list, in the data set's folder, or above a folder of lists."""
     own = os.path.dirname(annotations) or "."  # noqa: PTH120
-    for folder in dict.fromkeys([own, root, os.path.join(own, os.pardir)]):
+    above = [os.path.join(own, os.pardir)] if own_name(own).lower() in _LIST_FOLDERS else []
+    for folder in dict.fromkeys([own, root, *above]):
         found = _in_folder(folder, besides=annotations)
         if found:
             return found
@@ -110,7 +115,12 @@ def _lists_media(path: str) -> bool:
     return any(is_media_name(word) for word in re.split(r"[\s,;\"]+", words))
 
 
-def _from_lines(text: str) -> tuple[list[str], int]:
+def names_from_lines(text: str) -> tuple[list[str], int]:
+    """Names in the order of their numbers, and the first number, from lines of either form.
+
+    Raises:
+        ValueError: numbers with gaps, or one that occurs twice.
+    """
     lines = [line.strip() for line in text.splitlines()]
     while lines and not lines[-1]:
         lines.pop()

@@ -133,3 +133,18 @@ def test_any_file_gives_names_or_a_reason(
         assert len(read_labels(path, num_classes=2)) == 2
     except UsageError as error:
         assert error.message  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 Apply Eye Makeup\n2 Archery\n",
+        "0,Apply Eye Makeup\n1,Archery\n",
+        "Archery;1\nApply Eye Makeup;0",
+    ],
+    ids=["UCF101", "number,name", "name;number"],
+)
+def test_numbered_lines_as_data_sets_ship_them(tmp_path, text: str) -> None:
+    path = tmp_path / "classInd.txt"
+    path.write_text(text)
+    assert read_labels(path, num_classes=2) == ("Apply Eye Makeup", "Archery")
