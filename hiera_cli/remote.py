@@ -7,6 +7,7 @@ so. Credentials are found by fsspec's own means (environment, profiles, instance
 # os.path keeps every byte of a name:
 # ruff: noqa: PTH100, PTH122
 
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -14,10 +15,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from hiera_cli.archives import Content
-from hiera_cli.errors import MediaError, UsageError
+from hiera_cli.errors import MediaError
 
 SCHEMES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf", "http", "https", "memory")
 _URL = re.compile(rf"({'|'.join(SCHEMES)})://.", re.IGNORECASE)
+
+logger = logging.getLogger("hiera_cli")
 
 
 def is_remote(path: str) -> bool:
@@ -36,9 +39,7 @@ def expand_url(url: str, suffixes: frozenset[str]) -> Iterator[tuple[str, str]]:
     Args:
         url: of a file, a folder or a glob pattern.
         suffixes: the files that a folder is searched for, lower case, with the dot.
-
-    Raises:
-        UsageError: what reads such URLs is not installed, or the place cannot be listed.
+    What cannot be listed is passed on as it is: one input that fails must not stop the others.
     """
     try:
         system, place = _system(url)
@@ -50,10 +51,9 @@ def expand_url(url: str, suffixes: frozenset[str]) -> Iterator[tuple[str, str]]:
             found = [(system.unstrip_protocol(one), _below(one, place)) for one in below]
         else:
             found = [(url, url)]
-    except MediaError as error:
-        raise UsageError(error.message, hint=error.hint) from error
-    except Exception as error:  # every store has errors of its own
-        raise UsageError(f"cannot list '{url}': {type(error).__name__}: {error}") from error
+    except Exception:  # every store has errors of its own; opening it says which, in a record
+        logger.debug("cannot list %s", url, exc_info=True)
+        found = []
     yield from found or [(url, url)]
 
 
