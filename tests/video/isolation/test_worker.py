@@ -1,5 +1,6 @@
 """A decoding child as its parent sees it: how it dies, what it may say, what it leaves behind."""
 
+import gc
 import json
 import math
 import os
@@ -146,6 +147,7 @@ def test_children_that_are_killed_leave_no_memory_and_no_descriptors(
         maps = Path("/proc/self/maps").read_text()
         return len(os.listdir("/proc/self/fd")), maps.count("memfd:frames")
 
+    gc.collect()  # children of earlier tests that nobody refers to any more
     before = held()
     for _ in range(3):
         events = process.decode(str(clip), DENSE, limits=Limits())
