@@ -1,5 +1,6 @@
 """The training loop, shared by pretraining and fine-tuning."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -182,9 +183,18 @@ def _end_epoch(run: Run, folder: RunFolder, *, began: float) -> Epoch:
 
 
 def _judge_start(run: Run, folder: RunFolder) -> Epoch:
-    """The weights that the run begins with, where they classify already: what is to be beaten."""
+    """The weights that the run begins with, where they classify already: what is to be beaten.
+
+    By one standard error of the validation's top-1: an epoch of many that is one clip better on
+    a hundred says nothing, and the fitted head is the simpler model.
+    """
     assert run.start_loss is not None
-    return _judge(run, folder, run.start_loss, began=time.perf_counter())
+    epoch = _judge(run, folder, run.start_loss, began=time.perf_counter())
+    if epoch.validation:
+        top1, num_videos = epoch.validation.top1, epoch.validation.num_videos
+        margin = math.sqrt(top1 * (1 - top1) / max(num_videos, 1))
+        run.state.best = (top1 + margin, -epoch.validation.loss)
+    return epoch
 
 
 def _judge(run: Run, folder: RunFolder, train_loss: float, *, began: float) -> Epoch:

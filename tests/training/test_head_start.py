@@ -143,3 +143,21 @@ def test_the_loss_weighs_classes() -> None:
     weighted = torch.nn.functional.cross_entropy(logits, targets, weight=torch.tensor([0.5, 1.5]))
     each = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
     assert weighted.item() == pytest.approx((0.5 * each[0] + 1.5 * each[1]).item() / 2)
+
+
+def test_the_head_gives_way_only_to_what_is_better_by_a_standard_error(
+    classes: Path, pretrained: str, tmp_path: Path
+) -> None:
+    changes = replace(QUIET, epochs=6, lr=1e-3, ema_decay=0.0)
+    records = run_to_the_end(classes, pretrained, tmp_path / "run", changes=changes)
+    start, *later = [record for record in records if isinstance(record, Epoch)]
+    assert start.validation is not None
+    top1, num = start.validation.top1, start.validation.num_videos
+    bar = top1 + (top1 * (1 - top1) / num) ** 0.5
+    for epoch in later:
+        assert epoch.validation is not None
+        if epoch.is_best:
+            assert epoch.validation.top1 > bar - 1e-9
+            bar = epoch.validation.top1
+        else:
+            assert epoch.validation.top1 <= bar + 1e-9
