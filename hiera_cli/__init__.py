@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from hiera_cli.model.config import HieraConfig
     from hiera_cli.model.hiera import Hiera
     from hiera_cli.model.mae import MaskedAutoencoder
-    from hiera_cli.options import EngineOptions, EvaluationOptions
+    from hiera_cli.options import EngineOptions
     from hiera_cli.tables.features import read_features
     from hiera_cli.tasks.classify import Classification, Prediction, classify
     from hiera_cli.tasks.evaluation.evaluate import evaluate
+    from hiera_cli.tasks.evaluation.options import EvaluationOptions
     from hiera_cli.tasks.evaluation.summary import Summary
     from hiera_cli.tasks.features.extract import ClipFeature, extract_features
     from hiera_cli.tasks.probe import ProbeRecord, probe

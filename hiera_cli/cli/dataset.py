@@ -13,10 +13,10 @@ import typer
 
 from hiera_cli.cli import console
 from hiera_cli.cli.options import TalkOptions
+from hiera_cli.datasets.options import DatasetOptions
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.files import write_bytes
 from hiera_cli.inputs import printable
-from hiera_cli.options import DatasetOptions
 
 if TYPE_CHECKING:
     from hiera_cli.tasks.dataset.duplicates import DuplicateSet

@@ -11,9 +11,11 @@ import typer
 
 from hiera_cli.cli import console, eval_detection
 from hiera_cli.cli.options import RAY_FLAGS, TalkOptions
+from hiera_cli.distributed.options import RayOptions
 from hiera_cli.errors import Failure
 from hiera_cli.inputs import printable
-from hiera_cli.options import EngineOptions, EvaluationOptions, RayOptions
+from hiera_cli.options import EngineOptions
+from hiera_cli.tasks.evaluation.options import EvaluationOptions
 
 if TYPE_CHECKING:
     from hiera_cli.datasets.dataset import Dataset

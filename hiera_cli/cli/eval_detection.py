@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from hiera_cli.cli import console
 from hiera_cli.errors import Failure
 from hiera_cli.inputs import printable
-from hiera_cli.options import EngineOptions, EvaluationOptions
+from hiera_cli.options import EngineOptions
+from hiera_cli.tasks.evaluation.options import EvaluationOptions
 
 if TYPE_CHECKING:
     from hiera_cli.tasks.detection.ava_evaluation import ActionScores

@@ -12,9 +12,11 @@ import typer
 from hiera_cli.cli import console
 from hiera_cli.cli.options import RAY_FLAGS, Inputs, TalkOptions
 from hiera_cli.cli.sources import find_files
+from hiera_cli.distributed.options import RayOptions
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inputs import InputPath
-from hiera_cli.options import EngineOptions, FeatureOptions, RayOptions, TableOptions
+from hiera_cli.options import EngineOptions
+from hiera_cli.tasks.features.options import FeatureOptions, TableOptions
 
 if TYPE_CHECKING:
     from hiera_cli.tasks.features.workers import OpenWorkers

@@ -7,7 +7,7 @@ import typer
 
 from hiera_cli.cli import console
 from hiera_cli.cli.options import TalkOptions
-from hiera_cli.options import ActorOptions, SynthOptions
+from hiera_cli.synth.options import ActorOptions, SynthOptions
 
 FLAGS: dict[str, Any] = {
     "out": typer.Argument(metavar="OUT", show_default=False, help="Folder for class folders."),

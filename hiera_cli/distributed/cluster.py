@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from hiera_cli.distributed.options import RayOptions
 from hiera_cli.errors import HieraError, UsageError
-from hiera_cli.options import RayOptions
 
 logger = logging.getLogger("hiera_cli")
 

@@ -6,17 +6,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hiera_cli.distributed.cluster import cluster_resources, connected, load_ray, plan_actors
+from hiera_cli.distributed.options import RayOptions
 from hiera_cli.distributed.pool import Pool
 from hiera_cli.distributed.worker import Task
 from hiera_cli.errors import Failure
 from hiera_cli.inference.engine import Engine
 from hiera_cli.inference.open import automatic_workers
 from hiera_cli.inputs import InputPath
-from hiera_cli.options import EngineOptions, EvaluationOptions, FeatureOptions, RayOptions
+from hiera_cli.options import EngineOptions
 from hiera_cli.remote import absolute
 from hiera_cli.tables import Column, RowWriter, Table
 from hiera_cli.tasks.evaluation.evaluate import open_evaluation_engine
 from hiera_cli.tasks.evaluation.metrics import Outcome
+from hiera_cli.tasks.evaluation.options import EvaluationOptions
 from hiera_cli.tasks.evaluation.predict import (
     EvaluationPlan,
     table_columns,
@@ -29,6 +31,7 @@ from hiera_cli.tasks.features.extract import (
     feature_settings,
     open_feature_engine,
 )
+from hiera_cli.tasks.features.options import FeatureOptions
 from hiera_cli.tasks.features.writer import VideoFeatures, write_videos
 
 

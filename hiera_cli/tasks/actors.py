@@ -18,8 +18,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from hiera_cli.files import output_errors, write_text
-from hiera_cli.options import ActorOptions
 from hiera_cli.synth.actors import ACTIONS, Play, boxes_of, stage_play
+from hiera_cli.synth.options import ActorOptions
 from hiera_cli.synth.props import Props
 from hiera_cli.synth.scenes import render
 from hiera_cli.synth.staging import Shot

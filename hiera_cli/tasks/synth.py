@@ -17,10 +17,10 @@ from hiera_cli.errors import NoInputError
 from hiera_cli.inputs import expand_inputs
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
-from hiera_cli.options import SynthOptions
 from hiera_cli.synth.camera import MOTIONS
 from hiera_cli.synth.footage import Footage, Staging, read_footage, stage_footage
 from hiera_cli.synth.gratings import make_motion_network
+from hiera_cli.synth.options import SynthOptions
 from hiera_cli.synth.props import Props
 from hiera_cli.synth.samples import FILMS, film_samples
 from hiera_cli.synth.scenes import Look, Scene, render

@@ -15,9 +15,10 @@ import numpy as np
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inference.engine import ClipResult, Engine
 from hiera_cli.inputs import InputPath
-from hiera_cli.options import EngineOptions, FeatureOptions
+from hiera_cli.options import EngineOptions
 from hiera_cli.tables import count_rows, read_metadata, take_rows
 from hiera_cli.tasks.features.extract import ClipFeature, clip_feature, open_feature_engine, wanted
+from hiera_cli.tasks.features.options import FeatureOptions
 
 TOLERANCES = {"float32": 1e-3, "bfloat16": 5e-2, "float16": 1e-2}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from hiera_cli.distributed.cluster import ActorPlan, load_ray, plan_actors
+from hiera_cli.distributed.options import RayOptions
 from hiera_cli.errors import UsageError
-from hiera_cli.options import RayOptions
 
 CPUS = {"CPU": 16.0, "machines": 2.0, "smallest": 8.0}
 GPUS = {**CPUS, "GPU": 8.0}

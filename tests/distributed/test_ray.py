@@ -27,7 +27,8 @@ import ray
 from ray.cluster_utils import Cluster
 from hiera_cli.distributed.jobs import open_ray_workers
 from hiera_cli.inputs import expand_inputs
-from hiera_cli.options import EngineOptions, RayOptions
+from hiera_cli.options import EngineOptions
+from hiera_cli.distributed.options import RayOptions
 from hiera_cli.tasks.features.table import write_features
 
 videos, model, out, accident = sys.argv[1:]

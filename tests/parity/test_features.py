@@ -11,8 +11,9 @@ from hiera_cli.checkpoints.open import save_model
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
-from hiera_cli.options import EngineOptions, FeatureOptions
+from hiera_cli.options import EngineOptions
 from hiera_cli.tasks.features.extract import ClipFeature, extract_features
+from hiera_cli.tasks.features.options import FeatureOptions
 from tests.parity.official import VIDEO, WIDTHS, enliven, official_hiera
 from tests.parity.reference import crops, decode_all, normalise, window_indices
 

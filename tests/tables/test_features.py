@@ -9,8 +9,9 @@ import pytest
 from hiera_cli import read_features
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import expand_inputs
-from hiera_cli.options import EngineOptions, FeatureOptions
+from hiera_cli.options import EngineOptions
 from hiera_cli.tables.features import feature_matrix
+from hiera_cli.tasks.features.options import FeatureOptions
 from hiera_cli.tasks.features.table import write_features
 from tests.media import write_waves
 from tests.models import save_tiny

@@ -5,8 +5,8 @@ from PIL import Image
 from hiera_cli.datasets.ava import read_actions, read_ava
 from hiera_cli.datasets.coco import read_coco
 from hiera_cli.errors import UsageError
-from hiera_cli.options import ActorOptions
 from hiera_cli.synth.actors import ACTIONS
+from hiera_cli.synth.options import ActorOptions
 from hiera_cli.tasks.actors import synthesise_actors
 from hiera_cli.video.pictures import read_picture
 

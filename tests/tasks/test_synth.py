@@ -10,8 +10,8 @@ from hiera_cli.checkpoints.open import open_model
 from hiera_cli.datasets.dataset import normalise_label, read_dataset
 from hiera_cli.errors import NoInputError, UsageError
 from hiera_cli.model.mae import MaskedAutoencoder
-from hiera_cli.options import SynthOptions
 from hiera_cli.synth.camera import MOTIONS
+from hiera_cli.synth.options import SynthOptions
 from hiera_cli.tasks.synth import BLOCK, make_picture_start, make_start, synthesise
 from hiera_cli.video.encode import write_video
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hiera_cli.datasets.dataset import Dataset, Sample
+from hiera_cli.datasets.options import DatasetOptions
 from hiera_cli.errors import Failure, NoInputError
 from hiera_cli.inputs import printable
-from hiera_cli.options import DatasetOptions
 from hiera_cli.tasks.dataset.duplicates import find_duplicates
 from hiera_cli.tasks.dataset.split import (
     SuggestedSplit,

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from hiera_cli.archives import read_member, split_archive
 from hiera_cli.datasets.dataset import Dataset, Sample, read_dataset, splits_of
+from hiera_cli.datasets.options import DatasetOptions
 from hiera_cli.errors import Failure, MediaError
 from hiera_cli.inference.prefetch import prefetch
 from hiera_cli.inputs import printable
 from hiera_cli.machine import usable_cores
-from hiera_cli.options import DatasetOptions
 from hiera_cli.video.decode import Limits
 from hiera_cli.video.decode import probe as probe_file
 from hiera_cli.video.isolation.parent import DecodeProcess

@@ -15,11 +15,12 @@ from hiera_cli.files import output_errors, write_text
 from hiera_cli.inference.engine import Engine
 from hiera_cli.inference.open import loader_options, open_engine
 from hiera_cli.inputs import printable
-from hiera_cli.options import EngineOptions, EvaluationOptions, with_changes
+from hiera_cli.options import EngineOptions, with_changes
 from hiera_cli.tables import Table, begin_table, lock_output, parse_output
 from hiera_cli.tables.table import finished_keys
 from hiera_cli.tasks.evaluation.files import confusion_csv, metrics_json, per_class_csv
 from hiera_cli.tasks.evaluation.metrics import Outcome
+from hiera_cli.tasks.evaluation.options import EvaluationOptions
 from hiera_cli.tasks.evaluation.predict import (
     DEFAULT_IMAGE_PROTOCOL,
     DEFAULT_PROTOCOL,

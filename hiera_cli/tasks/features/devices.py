@@ -13,9 +13,10 @@ from typing import Any
 
 from hiera_cli.errors import Failure, HieraError, UsageError
 from hiera_cli.inputs import InputPath
-from hiera_cli.options import EngineOptions, FeatureOptions
+from hiera_cli.options import EngineOptions
 from hiera_cli.tables import Column, Output, TableWriter
 from hiera_cli.tasks.features.extract import open_feature_engine
+from hiera_cli.tasks.features.options import FeatureOptions
 from hiera_cli.tasks.features.writer import VideoFeatures, write_videos
 
 POLL_SECONDS = 1.0

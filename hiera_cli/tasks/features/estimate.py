@@ -11,9 +11,10 @@ import numpy as np
 from hiera_cli.errors import MediaError
 from hiera_cli.inference.engine import ClipResult, Engine
 from hiera_cli.inputs import InputPath
-from hiera_cli.options import EngineOptions, FeatureOptions, TableOptions
+from hiera_cli.options import EngineOptions
 from hiera_cli.tables import Column, finished_keys
 from hiera_cli.tasks.features.extract import feature_columns, open_feature_engine, wanted
+from hiera_cli.tasks.features.options import FeatureOptions, TableOptions
 from hiera_cli.tasks.features.shares import parse_share
 from hiera_cli.tasks.features.table import plan_output, plan_sources
 from hiera_cli.video.decode import Limits, probe

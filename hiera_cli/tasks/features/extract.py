@@ -19,9 +19,10 @@ from hiera_cli.inference.pixel_model import LAYERS
 from hiera_cli.inputs import InputPath, expand_inputs, input_names, printable
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.device import choose_device, choose_dtype
-from hiera_cli.options import EngineOptions, FeatureOptions, Layer, Pool, with_changes
+from hiera_cli.options import EngineOptions, Layer, Pool, with_changes
 from hiera_cli.remote import absolute
 from hiera_cli.tables import Column
+from hiera_cli.tasks.features.options import FeatureOptions
 
 DEFAULT_PROTOCOL: Final = "dense"
 DEFAULT_FPS = 1.0

@@ -11,7 +11,7 @@ from typing import Any
 
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inputs import InputPath, printable
-from hiera_cli.options import EngineOptions, FeatureOptions, TableOptions
+from hiera_cli.options import EngineOptions
 from hiera_cli.tables import (
     Output,
     Table,
@@ -23,6 +23,7 @@ from hiera_cli.tables import (
 from hiera_cli.tables.completeness import ShareNote
 from hiera_cli.tasks.features.devices import parse_devices
 from hiera_cli.tasks.features.extract import named, roots
+from hiera_cli.tasks.features.options import FeatureOptions, TableOptions
 from hiera_cli.tasks.features.shares import Share, parse_share
 from hiera_cli.tasks.features.workers import OpenWorkers, Workers, open_local_workers
 from hiera_cli.tasks.features.writer import VideoFeatures

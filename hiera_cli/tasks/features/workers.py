@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from hiera_cli.errors import Failure
 from hiera_cli.inference.engine import Engine
 from hiera_cli.inputs import InputPath
-from hiera_cli.options import EngineOptions, FeatureOptions
+from hiera_cli.options import EngineOptions
 from hiera_cli.tables import Column, Table
 from hiera_cli.tasks.features.devices import DeviceWork, run_on_devices
 from hiera_cli.tasks.features.extract import (
@@ -16,6 +16,7 @@ from hiera_cli.tasks.features.extract import (
     feature_settings,
     open_feature_engine,
 )
+from hiera_cli.tasks.features.options import FeatureOptions
 from hiera_cli.tasks.features.writer import VideoFeatures, write_videos
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from hiera_cli.errors import Failure
 from hiera_cli.inference.engine import ClipResult, Engine
 from hiera_cli.inputs import InputPath
-from hiera_cli.options import FeatureOptions
 from hiera_cli.tables import RowWriter
 from hiera_cli.tasks.features.extract import clip_feature, feature_row, is_finite, wanted
+from hiera_cli.tasks.features.options import FeatureOptions
 
 
 @dataclass(frozen=True, slots=True)

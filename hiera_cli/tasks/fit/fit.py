@@ -12,16 +12,13 @@ from hiera_cli.heads.choose import Choice, choose_setting, held_out_scores
 from hiera_cli.heads.examples import Examples
 from hiera_cli.heads.heads import fit_head
 from hiera_cli.inputs import InputPath
-from hiera_cli.options import (
-    EngineOptions,
-    EvaluationOptions,
-    FeatureOptions,
-    TableOptions,
-)
+from hiera_cli.options import EngineOptions
 from hiera_cli.tables import read_metadata, read_rows
 from hiera_cli.tasks.evaluation.evaluate import open_evaluation
 from hiera_cli.tasks.evaluation.metrics import Outcome
+from hiera_cli.tasks.evaluation.options import EvaluationOptions
 from hiera_cli.tasks.evaluation.summary import Summary
+from hiera_cli.tasks.features.options import FeatureOptions, TableOptions
 from hiera_cli.tasks.features.table import Started, write_features
 from hiera_cli.tasks.features.writer import VideoFeatures
 from hiera_cli.tasks.fit.findings import Findings, find

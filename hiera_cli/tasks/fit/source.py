@@ -8,10 +8,7 @@ from hiera_cli.datasets.dataset import Dataset, read_dataset, splits_of
 from hiera_cli.errors import UsageError
 from hiera_cli.heads.choose import check_counts
 from hiera_cli.inputs import IMAGE_SUFFIXES
-from hiera_cli.options import (
-    EngineOptions,
-    ProtocolName,
-)
+from hiera_cli.options import EngineOptions, ProtocolName
 from hiera_cli.tasks.classify import DEFAULT_PROTOCOL
 from hiera_cli.tasks.fit.labelled import (
     LabelledVideo,

@@ -12,8 +12,9 @@ import torch
 
 from hiera_cli.errors import UsageError
 from hiera_cli.inference.engine import Engine
-from hiera_cli.options import EngineOptions, FeatureOptions
+from hiera_cli.options import EngineOptions
 from hiera_cli.tasks.features.extract import open_feature_engine, wanted
+from hiera_cli.tasks.features.options import FeatureOptions
 from hiera_cli.tasks.search.rows import Vectors
 from hiera_cli.video.clips import ClipReader
 from hiera_cli.video.crops import crop_frame

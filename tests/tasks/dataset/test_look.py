@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hiera_cli.datasets.options import DatasetOptions
 from hiera_cli.errors import Failure, NoInputError
-from hiera_cli.options import DatasetOptions
 from hiera_cli.tasks.dataset.look import look_at
 from hiera_cli.tasks.dataset.summary import DatasetReport, ValueCount
 from tests.media import write_waves

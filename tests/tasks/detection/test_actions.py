@@ -13,7 +13,7 @@ from hiera_cli.datasets.keyframes import read_keyframes
 from hiera_cli.errors import Failure, NoInputError, UsageError
 from hiera_cli.model.action_head import action_logits, action_targets, at_size
 from hiera_cli.model.hiera import Hiera
-from hiera_cli.options import ActorOptions
+from hiera_cli.synth.options import ActorOptions
 from hiera_cli.tasks.actors import synthesise_actors
 from hiera_cli.tasks.detection.action_scores import whole_units
 from hiera_cli.tasks.detection.ava_evaluation import (

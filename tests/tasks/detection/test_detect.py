@@ -7,7 +7,7 @@ import pytest
 from hiera_cli.datasets.ava import boxes_by_video, read_ava
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inputs import InputPath
-from hiera_cli.options import ActorOptions
+from hiera_cli.synth.options import ActorOptions
 from hiera_cli.tasks.actors import synthesise_actors
 from hiera_cli.tasks.detection.detect import Tracker, segments
 from hiera_cli.tasks.detection.formats import ava_rows, coco_document

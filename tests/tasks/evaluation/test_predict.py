@@ -6,7 +6,7 @@ import pytest
 from hiera_cli.datasets.dataset import Dataset, Sample
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import InputPath
-from hiera_cli.options import EvaluationOptions
+from hiera_cli.tasks.evaluation.options import EvaluationOptions
 from hiera_cli.tasks.evaluation.predict import (
     key_of,
     plan_evaluation,

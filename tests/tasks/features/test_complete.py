@@ -7,8 +7,9 @@ import pytest
 
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import expand_inputs
-from hiera_cli.options import EngineOptions, TableOptions
+from hiera_cli.options import EngineOptions
 from hiera_cli.tables import merge_tables
+from hiera_cli.tasks.features.options import TableOptions
 from hiera_cli.tasks.features.table import write_features
 
 

@@ -12,7 +12,7 @@ from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inputs import InputPath
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
-from hiera_cli.options import EngineOptions, FeatureOptions
+from hiera_cli.options import EngineOptions
 from hiera_cli.tasks.features.extract import (
     ClipFeature,
     extract_features,
@@ -22,6 +22,7 @@ from hiera_cli.tasks.features.extract import (
     open_feature_engine,
     roots,
 )
+from hiera_cli.tasks.features.options import FeatureOptions
 from tests.media import write_blocks
 from tests.models import SMALL_IMAGE, SMALL_VIDEO
 

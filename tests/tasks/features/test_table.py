@@ -14,9 +14,10 @@ from hiera_cli.checkpoints.open import load_model, save_model
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.errors import Failure, OutputError, UsageError
 from hiera_cli.inputs import expand_inputs
-from hiera_cli.options import EngineOptions, FeatureOptions, TableOptions
+from hiera_cli.options import EngineOptions
 from hiera_cli.tables import lock_output, merge_tables, parse_output, read_metadata
 from hiera_cli.tasks.features.extract import extract_features
+from hiera_cli.tasks.features.options import FeatureOptions, TableOptions
 from hiera_cli.tasks.features.table import Started, write_features
 from hiera_cli.tasks.features.writer import VideoFeatures
 from tests.media import write_blocks

@@ -7,7 +7,8 @@ import pytest
 
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import expand_inputs
-from hiera_cli.options import EngineOptions, FeatureOptions
+from hiera_cli.options import EngineOptions
+from hiera_cli.tasks.features.options import FeatureOptions
 from hiera_cli.tasks.features.table import write_features
 from hiera_cli.tasks.search.atlas import least_sure, make_atlas, nearest_of_all
 from hiera_cli.tasks.search.groups import cluster, find_duplicates, load_vectors, principal_map
