@@ -47,6 +47,7 @@ COMMANDS = (
     ("pretrain", "pretrain:pretrain", "Pretrain a masked autoencoder on unlabelled videos."),
     ("fit", "fit:fit", "Fit a classifier to your clips in seconds, on features that stay."),
     ("finetune", "finetune:finetune", "Teach a model the classes of a data set."),
+    ("curves", "curves:curves", "Compare training runs: means, intervals and a picture."),
     ("benchmark", "benchmark:benchmark", "Show where the time goes."),
     ("export", "export:export", "Write a model for ONNX Runtime, OpenVINO or torch.export."),
     ("models list", "models:list_models", "List the models that are known by name."),

@@ -133,6 +133,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "hiera finetune train.csv --val val.csv --out run --epochs 20",
         "hiera classify new.mp4 -m run",
     ),
+    "curves": (
+        "hiera curves runs/pretrained runs/random --plot curves.png",
+        "hiera eval DATASET --split test -m runs/random/0 --out runs/random/0/test",
+    ),
     "benchmark": (
         "hiera benchmark -m camera-motion",
         "hiera benchmark /data/clips --batch-sizes 1,2,4 -f json -o speed.json",

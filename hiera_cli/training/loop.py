@@ -33,7 +33,7 @@ def train(run: Run) -> Iterator[Record]:
     known = log.failed_paths()
     forward = wrapped_model(run)
     run.state.model.train()
-    yield _started(run)
+    yield _logged(_started(run), run, log)
     if run.start_loss is not None and run.state.step == 0:
         yield _logged(_judge_start(run, folder), run, log)
     epoch_began = step_began = time.perf_counter()
