@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import typer
 
@@ -35,6 +35,11 @@ FLAGS: dict[str, Any] = {
     ),
     "training": typer.Option("--training", help="Time training steps, dense and masked, too."),
     "plot": typer.Option("--plot", help="Draw speed against published accuracy."),
+    "suite": typer.Option(
+        "--suite", help="Measure a whole table instead: gpu or decode; --out keeps it as JSON."
+    ),
+    "tiny": typer.Option("--tiny", help="Of a suite: stand-in networks, to try every row out."),
+    "budget_seconds": typer.Option("--budget-seconds", help="Of a suite: no row ends later."),
 }
 NUM_GENERATED = 2
 WIDTH = 120  # of the tables where there is no terminal to ask
@@ -50,12 +55,31 @@ def benchmark(
     against: list[str] | None = None,
     training: bool = False,
     plot: Path | None = None,
+    suite: str | None = None,
+    tiny: bool = False,
+    budget_seconds: float = 460.0,
 ) -> int:
     """Measure decoding, preprocessing, copying, the model, and all of it end to end.
 
     A zoo name is measured with random weights: nothing is downloaded. The comparison takes turns
-    in one process and reports medians and ratios.
+    in one process and reports medians and ratios. A suite is a whole table: Markdown on stdout,
+    JSON in --out, which the same command goes on with when it was interrupted.
     """
+    if suite is not None:
+        from hiera_cli.cli.benchmark_suite import benchmark_suite
+        from hiera_cli.tasks.benchmark.suite.options import SuiteName, SuiteOptions
+
+        chosen = SuiteOptions(
+            suite=cast(SuiteName, suite),
+            inputs=tuple(inputs or ()),
+            model=engine.model,
+            device=engine.device,
+            out=output.out,
+            tiny=tiny,
+            budget_seconds=budget_seconds,
+            rounds=rounds,
+        )
+        return benchmark_suite(chosen, output)
     from hiera_cli.report.speed_plot import draw_speed_plot, require_matplotlib
     from hiera_cli.tasks.benchmark.run import BenchmarkOptions
     from hiera_cli.tasks.benchmark.run import benchmark as measure

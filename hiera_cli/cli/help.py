@@ -140,6 +140,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "benchmark": (
         "hiera benchmark -m camera-motion",
         "hiera benchmark /data/clips --batch-sizes 1,2,4 -f json -o speed.json",
+        "hiera benchmark --suite gpu --out gpu.json",
     ),
     "export": (
         "hiera export camera-motion --format onnx",

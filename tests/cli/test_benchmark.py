@@ -2,7 +2,9 @@ import io
 import json
 
 import pytest
+from typer.testing import CliRunner
 
+from hiera_cli.cli.app import make_app
 from hiera_cli.cli.benchmark import _rows, _show, _sizes
 from hiera_cli.cli.records import as_json
 from hiera_cli.errors import UsageError
@@ -45,3 +47,29 @@ def test_batch_sizes_are_numbers() -> None:
     for bad in ("", "two", "0,1"):
         with pytest.raises(UsageError):
             _sizes(bad)
+
+
+def hiera(*arguments: object) -> tuple[int, str, str]:
+    ran = CliRunner().invoke(make_app("benchmark"), ["benchmark", *map(str, arguments)])
+    return ran.exit_code, ran.stdout, ran.stderr
+
+
+def test_a_suite_is_a_markdown_table_on_stdout_and_a_document_in_out(tmp_path) -> None:
+    out = tmp_path / "table.json"
+    arguments = ("--suite", "decode", "--tiny", "--device", "cpu", "--out", out)
+    code, text, said = hiera(*arguments)
+    assert code == 0, said
+    assert "### Reading" in text
+    assert "| one worker |" in text
+    assert "Reading: one worker: decode ms" in said
+    kept = json.loads(out.read_text())
+    assert kept["conditions"]["suite"] == "decode"
+    code, text, said = hiera(*arguments, "-q", "-f", "jsonl")
+    assert (code, said) == (0, "")
+    assert [json.loads(line) for line in text.splitlines()] == kept["rows"]  # not measured again
+
+
+def test_an_unknown_suite_is_refused() -> None:
+    code, _, said = hiera("--suite", "tpu")
+    assert code == 2
+    assert "use one of gpu, decode" in said

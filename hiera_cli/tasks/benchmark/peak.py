@@ -14,17 +14,25 @@ MATMUL_SECONDS = 1.0
 MIN_MATMULS = 5
 
 
-def matmul_peak_gflops(device: torch.device, dtype: torch.dtype) -> float:
+def matmul_peak_gflops(
+    device: torch.device, dtype: torch.dtype, *, side: int | None = None
+) -> float:
     """Best rate of a large square matrix product, in 10^9 floating-point operations a second.
 
     A multiply-add counts as two; the same counter counts the networks.
+
+    Args:
+        device: where.
+        dtype: of the matrices.
+        side: of the matrices; None: large enough to keep the device busy.
     """
-    side = MATMUL_SIDE.get(device.type, 2048)
+    side = side or MATMUL_SIDE.get(device.type, 2048)
     left = torch.randn(side, side, device=device).to(dtype)
     right = torch.randn(side, side, device=device).to(dtype)
     with FlopCounterMode(display=False) as counter:
         left @ right
-    best, deadline, done = float("inf"), time.perf_counter() + MATMUL_SECONDS, 0
+    seconds = MATMUL_SECONDS * min(1.0, side / MATMUL_SIDE["cpu"])
+    best, deadline, done = float("inf"), time.perf_counter() + seconds, 0
     while done < MIN_MATMULS or time.perf_counter() < deadline:
         best = min(best, measure_seconds(lambda: left @ right, device=device))
         done += 1
