@@ -26,7 +26,7 @@ CAMERA = ("static", "pan left", "pan right", "tilt up", "tilt down", "zoom in", 
 CAMERA_TRAVEL = 0.4  # short sides at most: nobody is lost
 MAX_ACTORS = 3
 SEEN = 0.5  # a pixel of which this much is covered belongs to a figure
-MIN_SHARE = 0.3  # of the largest box that must be in the picture
+MIN_SHARE = 0.3  # of the largest box that must be in the picture where the edge cuts it
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -77,8 +77,9 @@ def boxes_of(play: Play, actor: Actor, shot: Shot) -> Boxes:
         if len(columns):
             boxes[frame] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    cut = (boxes[:, :2] <= 0).any(1) | (boxes[:, 2:] >= (shot.width, shot.height)).any(1)
     if np.isfinite(areas).any():
-        boxes[~(areas >= MIN_SHARE * np.nanmax(areas))] = np.nan
+        boxes[cut & (areas < MIN_SHARE * np.nanmax(areas))] = np.nan
     return boxes
 
 
