@@ -15,38 +15,8 @@ from hiera_cli.errors import UsageError
 from hiera_cli.model.block import Block
 from hiera_cli.model.config import BlockPlan, HieraConfig
 from hiera_cli.model.hiera import Encoder, initialise_positions
+from hiera_cli.model.masking import gather_rows, random_mask, scatter_rows, true_at, true_indices
 from hiera_cli.model.tokens import TokenGrid, reroll
-
-
-def random_mask(
-    num_samples: int,
-    num_units: int,
-    *,
-    mask_ratio: float,
-    generator: Generator | None = None,
-    device: torch.device | str | None = None,
-) -> Tensor:
-    """Choose the visible mask units of each sample.
-
-    Returns:
-        (B, M) bool, True is visible; every row has `int(M * (1 - mask_ratio))` of them.
-    """
-    num_visible = int(num_units * (1 - mask_ratio))
-    noise = torch.rand(num_samples, num_units, generator=generator, device=device)
-    visible = noise.argsort(dim=1)[:, :num_visible]
-    mask = torch.zeros(num_samples, num_units, dtype=torch.bool, device=device)
-    return mask.scatter_(1, visible, value=True)
-
-
-def true_indices(mask: Tensor, num: int) -> Tensor:
-    """Ascending indices of the True entries: (B, N) bool with `num` of them a row to (B, num)."""
-    return mask.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :num]
-
-
-def gather_rows(x: Tensor, indices: Tensor) -> Tensor:
-    """Rows of each sample: (B, N, ...) and (B, n) indices to (B, n, ...)."""
-    samples = torch.arange(x.shape[0], device=x.device)[:, None]
-    return x[samples, indices]
 
 
 class MaskedAutoencoder(Encoder):
@@ -117,36 +87,46 @@ class MaskedAutoencoder(Encoder):
         mask_ratio: float = 0.9,
         mask: Tensor | None = None,
         *,
+        visible: Tensor | None = None,
         generator: Generator | None = None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Mean squared error of the predicted pixels of the masked patches.
 
+        With `visible` no shape depends on a value and the host never waits for the device, so
+        that a step can be captured in a CUDA graph: that is what training gives. The loss is a
+        plain mean of what was gathered, because equally much is masked in each clip.
+
         Args:
             x: (B, 3, T, H, W) or (B, 3, H, W), normalised float.
-            mask_ratio: share of the mask units that is masked, when `mask` is not given.
+            mask_ratio: share of the mask units that is masked, where they are drawn here.
             mask: (B, M) bool, True is visible, equally many in each row.
+            visible: instead of a mask, (B, n) int64 indices of the visible units, ascending.
             generator: for the mask.
 
         Returns:
             loss (), predictions and labels (n, patch pixels) of the masked patches of all
             samples, normalised per patch, and the mask (B, M).
         """
-        if mask is None:
-            mask = random_mask(
-                x.shape[0],
-                self.grid.num_units,
-                mask_ratio=mask_ratio,
-                generator=generator,
-                device=x.device,
-            )
-            num_visible = int(self.grid.num_units * (1 - mask_ratio))
-        else:
-            num_visible = self.count_visible(mask)
-        latent = self.forward_encoder(x, mask, num_visible)
-        masked = self.tokens_in(~mask, self.grid.num_units - num_visible)
-        predictions = self.forward_decoder(latent, mask, masked)
+        num_units = self.grid.num_units
+        if visible is None:
+            if mask is None:
+                visible = self._draw(x, mask_ratio, generator)
+            else:
+                visible = true_indices(mask, self.count_visible(mask))
+        mask = true_at(visible, num_units)
+        latent = self.forward_encoder(x, visible)
+        masked = self.tokens_in(~mask, num_units - visible.shape[1])
+        predictions = self.forward_decoder(latent, visible, masked)
         labels, _, _ = normalise_patches(gather_rows(self.patches(x), masked).flatten(0, 1))
         return F.mse_loss(predictions, labels), predictions, labels, mask
+
+    def _draw(self, x: Tensor, mask_ratio: float, generator: Generator | None) -> Tensor:
+        """Visible units (B, n) of as many clips."""
+        num_units = self.grid.num_units
+        mask = random_mask(
+            len(x), num_units, mask_ratio=mask_ratio, generator=generator, device=x.device
+        )
+        return true_indices(mask, int(num_units * (1 - mask_ratio)))
 
     def count_visible(self, mask: Tensor) -> int:
         """Visible units in each row of a mask (B, M).
@@ -162,16 +142,16 @@ class MaskedAutoencoder(Encoder):
             )
         return int(counts.pop())
 
-    def forward_encoder(self, x: Tensor, mask: Tensor, num_visible: int) -> Tensor:
-        """Fused, normalised tokens of the visible units: (B, n, U', D), float.
+    def forward_encoder(self, x: Tensor, visible: Tensor) -> Tensor:
+        """Fused, normalised tokens of the visible units (B, n): (B, n, U', D), float.
 
         Hidden pixels are 0 before the patch embedding, as in the official code: its kernels reach
         beyond their unit (7 pixels at a stride of 4; 5 frames over units of 2 in camera-motion),
         but find nothing there except what other visible units show.
         """
+        mask = true_at(visible, self.grid.num_units)
         units = mask.view(-1, 1, *self.grid.units).to(x.dtype)
         pixels = x * F.interpolate(units, size=x.shape[2:])
-        visible = true_indices(mask, num_visible)
         ends = self.encode(gather_rows(self.embed(pixels), visible))
         fused = ends[-1]
         for head, tokens, grid in zip(
@@ -200,13 +180,18 @@ class MaskedAutoencoder(Encoder):
         raster = reroll(chosen, self.final_grid).flatten(1)
         return true_indices(raster, num_units * per_unit)
 
-    def forward_decoder(self, latent: Tensor, mask: Tensor, masked: Tensor) -> Tensor:
-        """Predicted pixels of the masked tokens: (B * n, patch pixels), float."""
+    def forward_decoder(self, latent: Tensor, visible: Tensor, masked: Tensor) -> Tensor:
+        """Predicted pixels of the masked tokens: (B * n, patch pixels), float.
+
+        Args:
+            latent: (B, n, U', D) of the encoder.
+            visible: (B, n) its mask units.
+            masked: (B, n') raster indices of the tokens to predict.
+        """
         embedded = self.decoder_embed(latent)
-        visible = true_indices(mask, latent.shape[1])
-        samples = torch.arange(latent.shape[0], device=latent.device)[:, None]
-        tokens = self.mask_token.to(embedded.dtype).expand(*mask.shape, latent.shape[2], -1)
-        tokens = tokens.index_put((samples, visible), embedded)
+        num_units, per_unit = self.grid.num_units, latent.shape[2]
+        tokens = self.mask_token.to(embedded.dtype).expand(len(latent), num_units, per_unit, -1)
+        tokens = scatter_rows(tokens, visible, embedded)
         x = reroll(tokens, self.final_grid).flatten(1, -2) + self.decoder_pos_embed
         x = x.unsqueeze(1)
         for block in self.decoder_blocks:
@@ -258,8 +243,7 @@ class MaskedAutoencoder(Encoder):
         patches = self.patches(x).contiguous()
         _, mean, deviation = normalise_patches(gather_rows(patches, masked))
         pixels = predictions.view(*masked.shape, -1) * deviation + mean
-        samples = torch.arange(x.shape[0], device=x.device)[:, None]
-        return self._unpatch(patches.index_put((samples, masked), pixels.to(patches.dtype)))
+        return self._unpatch(scatter_rows(patches, masked, pixels.to(patches.dtype)))
 
     @torch.no_grad()
     def _initialise(self) -> None:

@@ -5,7 +5,8 @@ import torch
 
 from hiera_cli.errors import UsageError
 from hiera_cli.model.config import HieraConfig
-from hiera_cli.model.mae import MaskedAutoencoder, normalise_patches, random_mask
+from hiera_cli.model.mae import MaskedAutoencoder, normalise_patches
+from hiera_cli.model.masking import random_mask, true_indices
 from hiera_cli.tasks.synth import CAMERA_MOTION
 from tests.model.networks import CLIP, IMAGE, lively
 
@@ -108,6 +109,39 @@ def test_generator_decides_the_mask():
 def test_unusable_masks_are_refused(mask):
     with pytest.raises(UsageError, match="visible units"):
         autoencoder(IMAGE)(torch.randn(2, 3, 64, 96), mask=mask)
+
+
+@ALL
+def test_visible_units_give_what_their_mask_gives(config):
+    """Against a masked mean over all patches, without gathering any."""
+    model = autoencoder(config).train()
+    x = torch.randn(2, 3, *config.input_size)
+    mask = random_mask(2, model.grid.num_units, mask_ratio=0.5)
+    visible = true_indices(mask, int(mask[0].sum()))
+    loss, predictions, labels, found = model(x, visible=visible)
+    assert found.equal(mask)
+    for ours, theirs in zip(model(x, mask=mask)[:3], (loss, predictions, labels), strict=True):
+        assert ours.equal(theirs)
+    targets, _, _ = normalise_patches(model.patches(x))
+    hidden = torch.ones(targets.shape[:2], dtype=torch.bool)
+    hidden[torch.arange(2)[:, None], model.tokens_in(mask, visible.shape[1])] = False
+    everything = torch.zeros_like(targets).masked_scatter(hidden[..., None], predictions)
+    error = (everything - targets).square().mean(-1)
+    masked_mean = (error * hidden).sum() / hidden.sum()
+    torch.testing.assert_close(masked_mean, loss)
+
+
+@ALL
+def test_no_shape_depends_on_which_units_are_visible(config):
+    """Meta tensors have no values: whatever asks for one fails, as it would in a CUDA graph."""
+    with torch.device("meta"):
+        model = MaskedAutoencoder(config.for_pretraining(), 32, 2, 4).train()
+        x = torch.randn(2, 3, *config.input_size)
+        mask = torch.ones(2, model.grid.num_units, dtype=torch.bool)
+    model(x, visible=torch.zeros(2, 1, dtype=torch.int64, device="meta"))[0].backward()
+    assert all(p.grad is not None for p in model.parameters())
+    with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
+        model(x, mask=mask)
 
 
 def test_checkpointing_gives_the_same_gradients():

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from hiera_cli.model.config import HieraConfig
-from hiera_cli.model.mae import MaskedAutoencoder, random_mask
+from hiera_cli.model.mae import MaskedAutoencoder
+from hiera_cli.model.masking import random_mask
 from tests.parity.official import (
     ARCHITECTURES,
     deviation,

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
-from hiera_cli.model.mae import MaskedAutoencoder, random_mask
+from hiera_cli.model.mae import MaskedAutoencoder
+from hiera_cli.model.masking import random_mask, true_indices
 from hiera_cli.tasks.benchmark.baselines import HIERA_TRANSFORMER
 from hiera_cli.tasks.benchmark.comparison import Setting
 from hiera_cli.tasks.benchmark.peak import count_gflops
@@ -64,7 +65,7 @@ class Reconstruction(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, ...) to the loss ()."""
-        loss: Tensor = self.network(x, MASK_RATIO)[0]
+        loss: Tensor = self.network(x, visible=random_units(self.network, x))[0]
         return loss
 
 
@@ -77,10 +78,14 @@ class EncoderAlone(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, ...) to the loss ()."""
-        num_units = self.network.grid.num_units
-        mask = random_mask(len(x), num_units, mask_ratio=MASK_RATIO, device=x.device)
-        num_visible = int(num_units * (1 - MASK_RATIO))
-        return self.network.forward_encoder(x, mask, num_visible).square().mean()
+        return self.network.forward_encoder(x, random_units(self.network, x)).square().mean()
+
+
+def random_units(network: MaskedAutoencoder, x: Tensor) -> Tensor:
+    """Visible mask units (B, n) of clips (B, 3, ...), drawn on their device."""
+    num_units = network.grid.num_units
+    mask = random_mask(len(x), num_units, mask_ratio=MASK_RATIO, device=x.device)
+    return true_indices(mask, int(num_units * (1 - MASK_RATIO)))
 
 
 def time_training_steps(config: HieraConfig, setting: Setting) -> tuple[TrainingStep, ...]:

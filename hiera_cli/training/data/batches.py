@@ -59,7 +59,7 @@ class TrainingBatch:
 
     def pin_memory(self) -> "TrainingBatch":
         """The batch in memory that a GPU copies from without waiting."""
-        return replace(self, pixels=self.pixels.pin_memory())
+        return replace(self, pixels=self.pixels.pin_memory(), targets=self.targets.pin_memory())
 
     def to(self, device: torch.device) -> "TrainingBatch":
         """The batch with pixels and targets on the device."""
@@ -76,11 +76,17 @@ def blank_batch(input_size: tuple[int, ...]) -> TrainingBatch:
     return TrainingBatch(torch.zeros(1, 3, *input_size, dtype=torch.uint8), zero, zero, zero)
 
 
+def at_once(values: Tensor, device: torch.device) -> Tensor:
+    """A small tensor of the CPU on the device, without waiting for what a GPU has to do before."""
+    pinned = values.pin_memory() if device.type == "cuda" else values
+    return pinned.to(device, non_blocking=True)
+
+
 def normalised(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
     """(B, 3, ...) in 0..255, any dtype, to normalised float32 of the same shape."""
     shape = (1, 3) + (1,) * (pixels.ndim - 2)
-    mean = torch.tensor(preprocessing.mean, device=pixels.device).view(shape)
-    std = torch.tensor(preprocessing.std, device=pixels.device).view(shape)
+    mean = at_once(torch.tensor(preprocessing.mean), pixels.device).view(shape)
+    std = at_once(torch.tensor(preprocessing.std), pixels.device).view(shape)
     return (pixels.float() / 255 - mean) / std
 
 

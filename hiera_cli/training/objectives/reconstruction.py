@@ -16,7 +16,7 @@ from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.files import write_bytes
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.mae import MaskedAutoencoder
-from hiera_cli.training.data.batches import TrainingBatch, normalised
+from hiera_cli.training.data.batches import TrainingBatch, at_once, normalised
 from hiera_cli.training.distributed import Process, sum_over_processes
 from hiera_cli.training.objectives.trivial import trivial_losses
 from hiera_cli.training.records import TrivialLosses, Validation
@@ -59,13 +59,18 @@ class ReconstructionObjective:
         self._previews = previews
         self._shown: TrainingBatch | None = None
 
-    def masks(self, seeds: Tensor) -> Tensor:
-        """The visible mask units of each clip, (B, M) bool, from the clips' seeds (B,)."""
-        mask = np.zeros((len(seeds), self._num_places), dtype=bool)
-        for row, seed in zip(mask, seeds.tolist(), strict=True):
+    def visible(self, seeds: Tensor) -> Tensor:
+        """The visible mask units of each clip, (B, n) int64 ascending, from the seeds (B,).
+
+        Drawn on the CPU: a training step that is captured in a CUDA graph finds them ready.
+        """
+        places = np.empty((len(seeds), self._num_visible), dtype=np.int64)
+        for row, seed in zip(places, seeds.tolist(), strict=True):
             order = np.random.default_rng(seed).permutation(self._num_places)
-            row[order[: self._num_visible]] = True
-        return torch.from_numpy(np.tile(mask, self._times))
+            row[:] = np.sort(order[: self._num_visible])
+        at_times = self._num_places * np.arange(self._times)
+        units = places[:, None] + at_times[:, None]
+        return torch.from_numpy(units.reshape(len(seeds), -1))
 
     def loss(self, forward: nn.Module, batch: TrainingBatch) -> Tensor:
         """Mean squared error of the normalised masked patches, () float32."""
@@ -77,10 +82,10 @@ class ReconstructionObjective:
                 batch.places[:NUM_PREVIEWS],
             )
         pixels = normalised(batch.pixels, self._preprocessing)
-        mask = self.masks(batch.seeds).to(pixels.device)
-        loss: Tensor = forward(pixels, mask=mask)[0]
+        visible = at_once(self.visible(batch.seeds), pixels.device)
+        loss: Tensor = forward(pixels, visible=visible)[0]
         model = cast(MaskedAutoencoder, getattr(forward, "module", forward))
-        found = trivial_losses(model, pixels, mask)
+        found = trivial_losses(model, pixels, visible)
         self._trivial += torch.cat([found, torch.ones_like(found[:1])]) * len(batch)
         return loss
 
@@ -106,10 +111,10 @@ class ReconstructionObjective:
     def _draw(self, model: MaskedAutoencoder, shown: TrainingBatch, folder: Path) -> None:
         """Rewrite a picture a clip: input, what is visible and the reconstruction."""
         pixels = normalised(shown.pixels, self._preprocessing)
-        mask = self.masks(shown.seeds).to(pixels.device)
+        visible_units = self.visible(shown.seeds).to(pixels.device)
         was_training = model.training
         model.eval()
-        _, predictions, _, _ = model(pixels, mask=mask)
+        _, predictions, _, mask = model(pixels, visible=visible_units)
         model.train(was_training)
         rebuilt = model.reconstruct(pixels, predictions.float(), mask)
         visible = self._visible(pixels, mask)

@@ -1,9 +1,13 @@
 """Masks of pretraining: how many units, which ones, the same in all frames for tubes."""
 
+import math
+
 import pytest
 import torch
 
 from hiera_cli.checkpoints.preprocessing import Preprocessing
+from hiera_cli.model.masking import true_at
+from hiera_cli.model.tokens import TokenGrid
 from hiera_cli.training.distributed import Process
 from hiera_cli.training.objectives.reconstruction import ReconstructionObjective
 from tests.model.networks import CLIP, IMAGE
@@ -17,7 +21,9 @@ def masks(config, *, tubes: bool) -> torch.Tensor:
         tubes=tubes,
         process=Process(0, 1, 0, torch.device("cpu")),
     )
-    return objective.masks(torch.arange(20))
+    visible = objective.visible(torch.arange(20))
+    assert visible.equal(visible.sort(dim=1).values)
+    return true_at(visible, math.prod(TokenGrid.from_config(config).units))
 
 
 @pytest.mark.parametrize("tubes", [False, True])
