@@ -145,6 +145,9 @@ class ValidationClips(Dataset[Visit]):
         self._num_clips = num_clips
         self.maker = ClipMaker(source)
 
+    def __len__(self) -> int:
+        return len(self._videos)
+
     def __getitem__(self, index: int) -> Visit:
         video = self._videos[index]
         try:

@@ -26,6 +26,7 @@ from hiera_cli.training.data.augmentation import (
     resized_crop,
 )
 from hiera_cli.training.data.cache import cached_pixels
+from hiera_cli.training.data.memory import PixelMemory
 from hiera_cli.training.options import ClipOptions
 from hiera_cli.video.clips import ClipReader
 from hiera_cli.video.collector import ViewOf
@@ -106,12 +107,15 @@ def center_crop(preprocessing: Preprocessing) -> CropPlan:
 class ClipMaker:
     """Makes the clips that training and validation look at; each process has its own.
 
+    Pictures, and clips in the cache, stay in memory after the first visit, as far as it goes.
+
     Args:
         source: how clips come out of files.
     """
 
     def __init__(self, source: ClipSource) -> None:
         self.source = source
+        self._memory = PixelMemory()
         self._reader = ClipReader(isolate=source.isolate, limits=source.limits)
         self.close = self._reader.close
 
@@ -126,7 +130,7 @@ class ClipMaker:
         source = self.source
         crops = [RandomCrop(augmentation, rng) for rng in rngs]
         if source.num_frames == 1 and is_picture(path):
-            picture = read_picture(path)
+            picture = self._picture(path)
             clips = [crop(picture) for crop in crops]
         elif source.cache:
             kept = self._kept_clips(path, num_clips=source.cache_clips)
@@ -154,7 +158,7 @@ class ClipMaker:
         """
         source, crop = self.source, self._center_crop
         if source.num_frames == 1 and is_picture(path):
-            clip = crop(0, read_picture(path)[0])
+            clip = crop(0, self._picture(path)[0])
         elif source.cache:
             kept = self._kept_clips(path, num_clips=1)[0]
             clip = torch.cat([crop(0, frame) for frame in kept], dim=1)
@@ -173,10 +177,14 @@ class ClipMaker:
     def _center_crop(self, _: int, frame: Frames) -> Tensor:
         return crop_frame(frame, self.source.crop)[0][:, None]
 
+    def _picture(self, path: str) -> Frames:
+        """A picture (1, H, W, 3)."""
+        return self._memory.get(path, lambda: read_picture(path))
+
     def _kept_clips(self, path: str, *, num_clips: int) -> Frames:
         """Evenly spread clips at the crop's short side, from the cache: (clips, T, H, W, 3)."""
-        source = self.source
-        assert source.cache is not None
+        source, folder = self.source, self.source.cache
+        assert folder is not None
         protocol = source.protocol(num_clips)
 
         def decode() -> Frames:
@@ -187,10 +195,13 @@ class ClipMaker:
             size = resized_size(frame.shape[0], frame.shape[1], source.crop.short_side)
             return resized_crop(frame[None], WHOLE, size=size)
 
-        settings = f"{protocol} {source.crop.short_side}"
-        if source.limits.assumed_fps is not None:
-            settings += f" {source.limits.assumed_fps} fps"
-        return cached_pixels(source.cache, path, settings=settings, make=decode)
+        def read() -> Frames:
+            settings = f"{protocol} {source.crop.short_side}"
+            if source.limits.assumed_fps is not None:
+                settings += f" {source.limits.assumed_fps} fps"
+            return cached_pixels(folder, path, settings=settings, make=decode)
+
+        return self._memory.get((path, num_clips), read)
 
     def _decode(self, path: str, protocol: Protocol, view_of: ViewOf[Tensor]) -> list[Tensor]:
         """One (3, T, S, S) for each clip, of frames that `view_of` made (3, 1, S, S)."""

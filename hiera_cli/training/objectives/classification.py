@@ -59,8 +59,7 @@ class ClassificationObjective:
         self._classes = tuple(classes)
         self._preprocessing = preprocessing
         self._mixing = mixing
-        self._validation = tuple(validation)
-        self._source = source
+        self._validation = ValidationClips(validation, source)
         self._workers = workers
         self._class_weights = None if class_weights is None else torch.tensor(class_weights)
         self._calibrate = calibrate
@@ -91,7 +90,7 @@ class ClassificationObjective:
             return None
         indices = range(self._process.rank, len(self._validation), self._process.world_size)
         batches = validation_batches(
-            ValidationClips(self._validation, self._source),
+            self._validation,
             indices,
             batch_size=VALIDATION_BATCH,
             workers=self._workers,

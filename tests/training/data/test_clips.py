@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +109,19 @@ def test_bad_pictures(tmp_path: Path) -> None:
         with pytest.raises(MediaError) as caught:
             read_picture(str(path))
         assert caught.value.kind == kind
+
+
+def test_pictures_and_cached_clips_are_read_once(tmp_path: Path, counting: str) -> None:
+    path = tmp_path / "x.png"
+    Image.fromarray(moving("static", 0, num_frames=1)[0]).save(path)
+    maker = ClipMaker(ClipSource(crop=CropPlan(36, 32, 1, "bicubic"), num_frames=1))
+    first = maker.center_clip(str(path))
+    path.unlink()
+    assert torch.equal(maker.center_clip(str(path)), first)
+    cached = ClipMaker(replace(SOURCE, cache=tmp_path / "cache"))
+    first = cached.center_clip(counting)
+    for kept in (tmp_path / "cache").iterdir():
+        kept.unlink()
+    cached.close()
+    assert torch.equal(cached.center_clip(counting), first)
+    assert not list((tmp_path / "cache").iterdir())
