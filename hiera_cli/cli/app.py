@@ -193,7 +193,7 @@ def _hiera(
     ] = False,
 ) -> None:
     if context.invoked_subcommand is None:
-        sys.stdout.write(START)
+        console.show_lines(START.splitlines(), indent=4)
 
 
 def main() -> None:

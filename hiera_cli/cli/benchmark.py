@@ -34,7 +34,7 @@ FLAGS: dict[str, Any] = {
     "against": typer.Option(
         "--against",
         metavar="NAME",
-        help="Time this one: an baseline, a zoo model, compile, onnx or openvino; repeatable.",
+        help="Time this one: a baseline, a zoo model, compile, onnx or openvino; repeatable.",
     ),
     "training": typer.Option("--training", help="Time training steps, dense and masked, too."),
     "plot": typer.Option("--plot", help="Draw speed against published accuracy."),
@@ -154,18 +154,22 @@ def _show(report: "BenchmarkReport", stream: IO[str]) -> None:
     page = console.page(stream)
     if not is_terminal(stream):
         page.width = WIDTH
-    page.print(f"{report.model} ({report.checkpoint}) · {report.backend} · {report.machine}")
-    page.print(
+
+    def say(text: str) -> None:
+        page.print(console.wrapped(text, stream))
+
+    say(f"{report.model} ({report.checkpoint}) · {report.backend} · {report.machine}")
+    say(
         f"{report.threads} threads · torch {report.torch_version} · matrix peak "
         f"{report.matmul_peak_gflops:.0f} GFLOP/s · {_number(report.gflops_per_view)} GFLOP a view"
     )
-    page.print(_stage_table(report))
-    page.print(_sweep_table(report))
+    page.print(_stage_table(report), soft_wrap=False)
+    page.print(_sweep_table(report), soft_wrap=False)
     if report.comparison:
-        page.print(_comparison_table(report))
+        page.print(_comparison_table(report), soft_wrap=False)
     if report.training:
-        page.print(_training_table(report))
-    page.print(
+        page.print(_training_table(report), soft_wrap=False)
+    say(
         f"end to end: {report.percent_of_model:.0f} % of the model alone · "
         f"bottleneck: {report.bottleneck} · suggested: --workers {report.suggested_workers} "
         f"--batch-size {report.suggested_batch_size}"

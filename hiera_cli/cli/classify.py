@@ -110,4 +110,5 @@ def _show(record: Any, stream: IO[str]) -> None:
         label = console.fit(printable(p.label), stream, beside=9 + len(bar))
         page.print(Text(f"  {p.score:6.1%} "), Text(bar, style), Text(label), sep="")
     for warning in record.warnings:
-        page.print(Text(f"  warning: {printable(warning)}", style="yellow"))
+        line = f"  warning: {printable(warning)}"
+        page.print(Text(console.wrapped(line, stream, indent=4), style="yellow"))

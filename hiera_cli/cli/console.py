@@ -1,6 +1,7 @@
 """What people and scripts see: data on stdout, everything else on stderr."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from hiera_cli.cli.bar import Bar
 from hiera_cli.cli.batch import follow as lines_of_json
 from hiera_cli.cli.batch import note_said, wants_json
 from hiera_cli.cli.terminal import columns, draws_bars, is_terminal
-from hiera_cli.cli.width import columns_of, shorten
+from hiera_cli.cli.width import columns_of, shorten, wrap
 from hiera_cli.errors import Failure, HieraError
 from hiera_cli.inputs import printable
 
@@ -81,7 +82,25 @@ def page(stream: IO[str]) -> "Console":
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError  # rich would end the process with exit code 1
 
-    return Page(file=stream, highlight=False, soft_wrap=True)
+    plain = bool(os.environ.get("NO_COLOR"))  # rich itself would leave bold and dim
+    color_system = None if plain else "auto"
+    return Page(file=stream, highlight=False, soft_wrap=True, color_system=color_system)
+
+
+def wrapped(text: str, stream: IO[str], *, indent: int = 2) -> str:
+    """A line of text, on a terminal broken between words into lines that fit it."""
+    return "\n".join(wrap(text, width_of(stream), indent=indent))
+
+
+def show_lines(lines: Iterable[str], *, indent: int = 2) -> None:
+    """Lines on stdout whose names cannot act on the terminal, broken where it is narrower."""
+    for line in lines:
+        sys.stdout.write(wrapped(printable(line), sys.stdout, indent=indent) + "\n")
+
+
+def show_facts(facts: Iterable[tuple[str, str]], *, width: int = 14) -> None:
+    """A table of names and values on stdout."""
+    show_lines((f"{name:{width - 1}} {value}" for name, value in facts), indent=width)
 
 
 def width_of(stream: IO[str]) -> float:

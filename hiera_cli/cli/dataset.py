@@ -3,16 +3,17 @@
 import json
 import shlex
 import sys
-import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from hiera_cli.cli import console
 from hiera_cli.cli.options import TalkOptions
+from hiera_cli.cli.width import shorten, wrap
 from hiera_cli.datasets.options import DatasetOptions
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.files import write_bytes
@@ -134,8 +135,8 @@ def _put(report: "DatasetReport", out: Path | None, *, as_json: bool) -> None:
     if as_json:
         text = json.dumps(asdict(report), indent=2) + "\n"
     else:
-        stream = sys.stdout if out is None else None
-        text = "".join(f"{line}\n" for line in _lines(report, stream))
+        width = console.width_of(sys.stdout) if out is None else float("inf")
+        text = "".join(f"{line}\n" for line in _lines(report, width))
     if out is None:
         sys.stdout.write(text)
     else:
@@ -145,30 +146,18 @@ def _put(report: "DatasetReport", out: Path | None, *, as_json: bool) -> None:
 # ------------------------------------------------------------------------------------- as a table
 
 
-def _lines(report: "DatasetReport", stream: IO[str] | None) -> Iterator[str]:
-    """The report in lines of text; on a terminal, none is wider than it."""
-    width = console.width_of(stream) if stream is not None else float("inf")
-    yield from _wrapped(_head(report), width)
-    for line in _classes(report, bar_columns=int(min(BAR_COLUMNS, max(width - 50, 3)))):
-        yield console.fit(line, stream) if stream is not None else line
-    for line in _wrapped([*_files(report), *_faults(report), *_split(report)], width):
-        yield console.fit(line, stream) if stream is not None else line
-
-
-def _wrapped(lines: Iterable[str], width: float) -> Iterator[str]:
-    """The lines, broken between words where they are wider than the terminal."""
+def _lines(report: "DatasetReport", width: float) -> Iterator[str]:
+    """The report in lines of text of so many columns."""
+    bar_columns = int(min(BAR_COLUMNS, max(width - 50, 3)))
+    lines = chain(
+        _head(report),
+        _classes(report, bar_columns=bar_columns),
+        _files(report),
+        _faults(report),
+        _split(report),
+    )
     for line in lines:
-        if len(line) <= width:
-            yield line
-        else:
-            yield from textwrap.wrap(
-                line,
-                max(int(width), INDENT + 10),
-                subsequent_indent=" " * INDENT,
-                break_long_words=False,
-                break_on_hyphens=False,
-                replace_whitespace=False,
-            )
+        yield from wrap(printable(line), width, indent=INDENT)
 
 
 def _head(report: "DatasetReport") -> Iterator[str]:
@@ -195,7 +184,8 @@ def _classes(report: "DatasetReport", *, bar_columns: int) -> Iterator[str]:
         counts = "".join(f"{c.splits.get(name, 0):>8}" for name in splits)
         bad = f"  {c.num_missing} missing" if c.num_missing else ""
         bad += f"  {c.num_broken} broken" if c.num_broken else ""
-        line = f"  {c.label[:width]:{width}} {bar:{bar_columns}} {c.num_files:>5}  {counts}{bad}"
+        name = shorten(c.label, width)
+        line = f"  {name:{width}} {bar:{bar_columns}} {c.num_files:>5}  {counts}{bad}"
         yield line.rstrip()
 
 

@@ -143,7 +143,7 @@ def _compare(dataset: str, evaluation: EvaluationOptions, *, as_json: bool) -> i
         lines += [
             f"  {c.path}: {c.label}; A says {c.predicted_a}, B {c.predicted_b}" for c in changes
         ]
-    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+    console.show_lines(lines, indent=14)
     return 0
 
 
@@ -234,8 +234,8 @@ def _show(summary: "Summary", folder: Path, *, as_json: bool) -> None:
         lines.append(("published", f"{_percent(summary.published_top1)} (gap {gap})"))
     if summary.limit is not None:
         lines.append(("note", "a quick look at a random sample, not a result"))
-    lines.append(("report", printable(str(folder / "report.html"))))
-    sys.stdout.write("".join(f"{name:14}{value}\n" for name, value in lines))
+    lines.append(("report", str(folder / "report.html")))
+    console.show_facts(lines)
 
 
 def _percent(share: float | None) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hiera_cli.cli import console
 from hiera_cli.errors import Failure
-from hiera_cli.inputs import printable
 from hiera_cli.options import EngineOptions
 from hiera_cli.tasks.evaluation.options import EvaluationOptions
 
@@ -131,7 +130,7 @@ def _write(scores: Any, lines: list[tuple[str, str]], *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(asdict(scores), indent=1) + "\n")
         return
-    sys.stdout.write("".join(f"{printable(name):16}{printable(value)}\n" for name, value in lines))
+    console.show_facts(lines, width=16)
 
 
 def _percent(share: float | None) -> str:

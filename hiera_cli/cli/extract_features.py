@@ -145,13 +145,15 @@ def _estimate(
     if form in ("json", "jsonl"):
         sys.stdout.write(json.dumps(asdict(found)) + "\n")
         return 0
-    lines = (
-        f"videos        {found.num_videos}"
-        f" ({found.num_finished} finished, {found.num_unreadable} not readable)",
-        f"clips         {found.num_clips}",
-        f"output        {size(found.output_bytes)} before compression",
-        f"speed         {found.clips_per_second:.2f} clips a second",
-        f"time          {duration(found.seconds)}",
+    videos = (
+        f"{found.num_videos} ({found.num_finished} finished, {found.num_unreadable} not readable)"
     )
-    sys.stdout.write("\n".join(lines) + "\n")
+    facts = (
+        ("videos", videos),
+        ("clips", str(found.num_clips)),
+        ("output", f"{size(found.output_bytes)} before compression"),
+        ("speed", f"{found.clips_per_second:.2f} clips a second"),
+        ("time", duration(found.seconds)),
+    )
+    console.show_facts(facts)
     return 0

@@ -8,8 +8,8 @@ import typer
 
 from hiera_cli.cli import console
 from hiera_cli.cli.options import TalkOptions
+from hiera_cli.cli.width import columns_of
 from hiera_cli.errors import Failure
-from hiera_cli.inputs import printable
 from hiera_cli.options import EngineOptions
 from hiera_cli.tasks.fit.options import FitOptions
 
@@ -83,15 +83,10 @@ def fit(
     if format == "json":
         sys.stdout.write(json.dumps(as_json(fitted), ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write(printable_lines(_table(fitted)))
+        console.show_lines(_table(fitted), indent=14)
     if not talk.quiet:
         console.say(f"try it: hiera classify VIDEO -m {fitted.folder}")
     return 3 if fitted.num_failed or fitted.num_missing else 0
-
-
-def printable_lines(lines: list[str]) -> str:
-    """Lines whose names cannot act on the terminal."""
-    return "".join(f"{printable(line)}\n" for line in lines)
 
 
 def _introduce(understood: "Understood", *, quiet: bool) -> None:
@@ -141,10 +136,11 @@ MOST_COLUMNS = 12
 
 
 def _confusion(fitted: "Fitted") -> list[str]:
-    """Clips of each class, and what they are taken for; of many classes only the clips."""
+    """Clips of each class, and what they are taken for where there is room for that."""
     rows = fitted.findings.confusion
-    width = min(32, max(map(len, fitted.classes)) + 2)
-    if not rows or len(rows) > MOST_COLUMNS:
+    width = min(32, max(map(columns_of, fitted.classes)) + 2)
+    room = min(width + 28 + 6 * MOST_COLUMNS, console.width_of(sys.stdout))
+    if not rows or width + 28 + 6 * len(rows) > room:
         named = zip(fitted.classes, fitted.counts, strict=True)
         return ["videos of each class", *(f"  {name:{width}}{num:6}" for name, num in named)]
     columns = "".join(f"{index:6}" for index in range(len(rows)))

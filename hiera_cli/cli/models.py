@@ -1,5 +1,7 @@
 """`hiera models`: what there is, what is here, what is whole."""
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +22,15 @@ Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", show_default=False)]
 SomeNames = Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", show_default=False)]
 
+
+@dataclass(frozen=True)
+class _Cell:
+    heading: str
+    columns: int
+    rank: int
+    text: "Callable[[ModelRecord], str]"
+
+
 _LIST_COLUMNS = (
     "name",
     "kind",
@@ -32,7 +43,16 @@ _LIST_COLUMNS = (
 )
 
 
-_LIST_HEADING = f"{'name':42} {'kind':5}  {'size':>7}  {'cost':11}  {'accuracy':10}  where"
+# What a line of the list holds: heading, columns, text; where a terminal is too narrow for all,
+# those of the largest `rank` are left out first.
+_CELLS: tuple[_Cell, ...] = (
+    _Cell("name", 39, 0, lambda r: r.name),
+    _Cell("kind", 5, 2, lambda r: r.kind),
+    _Cell("size", 6, 3, lambda r: f"{r.parameters_millions:4g} M"),
+    _Cell("cost", 11, 4, lambda r: f"{r.gflops:g} GFLOPs" if r.gflops is not None else ""),
+    _Cell("accuracy", 10, 1, lambda r: f"top-1 {r.top1:.1f}" if r.top1 is not None else ""),
+    _Cell("download", 8, 0, lambda r: "here" if r.path else _megabytes(r)),
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +69,7 @@ def list_models(cache: CacheOptions, output: OutputOptions) -> int:
     layout = Layout(_LIST_COLUMNS, lambda r: [_columns(r, _LIST_COLUMNS)], _show_row)
     with RecordWriter(output, layout) as writer:
         if choose_format(output) == "table":
-            writer.heading(_LIST_HEADING)
+            writer.heading(_line(lambda cell: cell.heading, console.width_of(sys.stdout)))
         for record in records(cache_dir=cache.cache_dir):
             writer.write(record)
     if choose_format(output) == "table" and not output.quiet:
@@ -103,14 +123,19 @@ def _columns(record: Any, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _show_row(record: "ModelRecord", stream: IO[str]) -> None:
-    top1 = f"top-1 {record.top1:.1f}" if record.top1 is not None else ""
-    cost = f"{record.gflops:g} GFLOPs" if record.gflops is not None else ""
-    here = "here" if record.path else f"download, about {4 * record.parameters_millions:.0f} MB"
-    stream.write(
-        f"{record.name:42} {record.kind}  {record.parameters_millions:5g} M  {cost:11}  "
-        f"{top1:10}  {here}".rstrip()
-        + "\n"
-    )
+    stream.write(_line(lambda cell: cell.text(record), console.width_of(stream)) + "\n")
+
+
+def _line(text: "Callable[[_Cell], str]", width: float) -> str:
+    """The cells that a line of so many columns has room for."""
+    cells = list(_CELLS)
+    while sum(cell.columns + 2 for cell in cells) - 2 > width and any(c.rank for c in cells):
+        cells.remove(max(cells, key=lambda cell: cell.rank))
+    return "  ".join(f"{text(cell):{cell.columns}}" for cell in cells).rstrip()
+
+
+def _megabytes(record: "ModelRecord") -> str:
+    return f"{4 * record.parameters_millions:.0f} MB"
 
 
 def _facts(details: "ModelDetails") -> list[dict[str, Any]]:
@@ -123,10 +148,12 @@ def _facts(details: "ModelDetails") -> list[dict[str, Any]]:
 
 def _show_details(details: "ModelDetails", stream: IO[str]) -> None:
     for fact in _facts(details):
-        stream.write(printable(f"{fact['key']:32} {fact['value']}") + "\n")
+        line = printable(f"{fact['key']:32} {fact['value']}")
+        stream.write(console.wrapped(line, stream, indent=33) + "\n")
     if details.labels:
         first = ", ".join(details.labels[:3])
-        stream.write(printable(f"{'labels':32} {first}, … ({len(details.labels)})") + "\n")
+        line = printable(f"{'labels':32} {first}, … ({len(details.labels)})")
+        stream.write(console.wrapped(line, stream, indent=33) + "\n")
 
 
 def _show_download(record: "Download", stream: IO[str]) -> None:
@@ -136,4 +163,4 @@ def _show_download(record: "Download", stream: IO[str]) -> None:
 def _show_verification(record: "Verification", stream: IO[str]) -> None:
     known = "as downloaded" if record.expected_sha256 else "nobody stated its hash"
     state = f"DAMAGED: {record.problem}" if record.problem else f"good ({known}, loads)"
-    stream.write(printable(f"{record.name}: {state}") + "\n")
+    stream.write(console.wrapped(printable(f"{record.name}: {state}"), stream) + "\n")

@@ -64,17 +64,19 @@ def _show(record: Any, stream: IO[str]) -> None:
         f"{record.start_seconds:.3f} s to {record.start_seconds + record.duration_seconds:.3f} s",
     ]
     for fact in facts:
-        page.print(Text(f"  {fact}"))
+        page.print(Text(console.wrapped(f"  {fact}", stream, indent=4)))
     for view in record.views:
         if view.crop == 0:
-            _show_clip(page, view)
+            _show_clip(page, view, stream)
     for warning in record.warnings:
-        page.print(Text(f"  warning: {printable(warning)}", style="yellow"))
+        line = f"  warning: {printable(warning)}"
+        page.print(Text(console.wrapped(line, stream, indent=4), style="yellow"))
 
 
-def _show_clip(page: Any, view: Any) -> None:
+def _show_clip(page: Any, view: Any, stream: IO[str]) -> None:
     from rich.text import Text
 
     times = f"{view.times_seconds[0]:.2f}-{view.times_seconds[-1]:.2f} s"
     frames = " ".join(map(str, view.frame_indices))
-    page.print(Text(f"  clip {view.clip}: {times}, frames {frames}", style="dim"))
+    line = f"  clip {view.clip}: {times}, frames {frames}"
+    page.print(Text(console.wrapped(line, stream, indent=10), style="dim"))

@@ -1,6 +1,5 @@
 """`hiera search`: clips like this one, clips that are there twice, groups of clips."""
 
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -174,5 +173,6 @@ def _show(record: Any, stream: IO[str]) -> None:
     values = asdict(record)
     number = next(iter(values.values()))
     times = f"{record.start_seconds:9.2f} - {record.end_seconds:.2f}"
-    line = f"{number:4d}  {record.score:6.3f}  {times:22}  {printable(record.path)}\n"
-    (stream or sys.stdout).write(line)
+    line = f"{number:4d}  {record.score:6.3f}  {times:22}  "
+    path = console.fit(printable(record.path), stream, beside=len(line))
+    stream.write(f"{line}{path}\n")

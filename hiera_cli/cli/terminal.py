@@ -13,6 +13,8 @@ import threading
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
+from hiera_cli.cli.width import wrap
+
 if TYPE_CHECKING:
     from hiera_cli.cli.bar import Bar
 
@@ -61,16 +63,15 @@ class Terminal:
             self._ticker.join()
             self._ticker = None
 
-    def write(self, stream: IO[str], text: str) -> int:
+    def write(self, stream: IO[str], text: str) -> None:
         """Text for a stream that ends on the terminal, above the bar."""
         with self.lock:
             self.clear()
-            num = stream.write(text)
+            stream.write(text)
             stream.flush()
             if text:
                 self._at_line_start = text.endswith("\n")
             self.draw()
-        return num
 
     def clear(self) -> None:
         """Take the bar off the screen."""
@@ -104,7 +105,8 @@ class Stream:
     Args:
         stream: what is written to.
         terminal: who owns the terminal that it may end on.
-        may_fail: whether a failed write is an error (data) or not worth one (messages).
+        may_fail: whether a failed write is an error (data) or not worth one (messages). Messages
+            are broken between words where the terminal is narrower; data is written as it is.
     """
 
     def __init__(self, stream: IO[str], terminal: Terminal, *, may_fail: bool) -> None:
@@ -117,7 +119,9 @@ class Stream:
         """Write text; characters written."""
         try:
             if self._on_terminal:
-                return self._terminal.write(self.stream, text)
+                shown = text if self._may_fail else _in_lines(text, columns(self.stream))
+                self._terminal.write(self.stream, shown)
+                return len(text)
             return self.stream.write(text)
         except (OSError, ValueError):
             if self._may_fail:
@@ -186,6 +190,11 @@ def columns(stream: Any) -> int:
         return os.get_terminal_size(stream.fileno()).columns or DEFAULT_COLUMNS
     except (OSError, ValueError, AttributeError):
         return DEFAULT_COLUMNS
+
+
+def _in_lines(text: str, width: int) -> str:
+    """The text, with no line wider than the terminal unless a single word is."""
+    return "\n".join(part for line in text.split("\n") for part in wrap(line, width, indent=2))
 
 
 def _owned(stream: Any, *, may_fail: bool) -> Any:

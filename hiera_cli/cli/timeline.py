@@ -222,15 +222,14 @@ def _show(record: Any, stream: IO[str]) -> None:
 
     page = console.page(stream)
     if hasattr(record, "segments"):
-        page.print(
-            Text(printable(record.path), style="bold"),
-            Text(f"  {record.info.duration_seconds:.1f} s", style="dim"),
-            sep="",
-        )
+        facts = f"  {record.info.duration_seconds:.1f} s"
+        heading = console.fit(printable(record.path), stream, beside=len(facts))
+        page.print(Text(heading, style="bold"), Text(facts, style="dim"), sep="")
         return
     times = f"  {_clock(record.start_seconds)} - {_clock(record.end_seconds)}"
-    label = Text(printable(record.label))
-    page.print(Text(times), Text(f"  {record.score:6.1%}  ", style="dim"), label, sep="")
+    score = f"  {record.score:6.1%}  "
+    label = console.fit(printable(record.label), stream, beside=len(times + score))
+    page.print(Text(times), Text(score, style="dim"), Text(label), sep="")
 
 
 def _clock(seconds: float) -> str:

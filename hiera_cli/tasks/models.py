@@ -140,15 +140,21 @@ def download(
     cache_dir: str | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Download]:
-    """Fetch official weights that are not here yet.
+    """Fetch official weights that are not here yet; the bundled model is always here.
 
     Raises:
         UsageError: no such model; known before anything is fetched.
         WeightsError: not to be had.
     """
-    wanted = [(name, _find(name)) for name in names if name != BUNDLED_MODEL]
-    for name, (_, checkpoint) in wanted:
-        path = fetch_checkpoint(checkpoint, offline=offline, cache_dir=cache_dir, progress=progress)
+    wanted = [(name, None if name == BUNDLED_MODEL else _find(name)[1]) for name in names]
+    for name, checkpoint in wanted:
+        path = (
+            find_weights(bundled_folder())
+            if checkpoint is None
+            else fetch_checkpoint(
+                checkpoint, offline=offline, cache_dir=cache_dir, progress=progress
+            )
+        )
         yield Download(name, str(path), path.stat().st_size)
 
 
