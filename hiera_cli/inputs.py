@@ -7,7 +7,6 @@ are searched without what systems and tools leave in them; what is named outrigh
 
 import codecs
 import glob
-import logging
 import os
 import re
 import unicodedata
@@ -19,6 +18,7 @@ from typing import TextIO
 
 from hiera_cli.archives import members_below, split_archive
 from hiera_cli.errors import UsageError
+from hiera_cli.folders import files_below
 from hiera_cli.remote import expand_url, is_remote
 
 VIDEO_SUFFIXES = frozenset(
@@ -34,16 +34,6 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-# What macOS, Windows, NAS boxes, file systems and notebooks put beside data.
-_DEBRIS_STARTS = ("._", ".nfs", ".fuse_hidden")
-_DEBRIS_FOLDERS = frozenset(
-    {"__macosx", ".appledouble", "@eadir", ".ipynb_checkpoints", "lost+found", "#recycle"}
-    | {"$recycle.bin", "system volume information", "@recycle", "@tmp", "#snapshot", "__pycache__"}
-)
-_PARTIAL_ENDS = (".part", ".partial", ".crdownload", ".!qb", ".!ut", ".aria2", ".ytdl", ".download")
-_MAX_LINKS = 4
-
-logger = logging.getLogger("hiera_cli")
 
 _BRACES = re.compile(r"\{([0-9]{1,9})\.\.([0-9]{1,9})\}")
 
@@ -195,7 +185,7 @@ def _expand_one(item: str, suffixes: frozenset[str]) -> Iterator[InputPath]:
         yield from _unpack(item, suffixes)
     elif "\0" in item or os.path.lexists(item):
         if os.path.isdir(item):  # noqa: PTH112 - surrogate escapes and NUL stay str
-            yield from _walk(item, suffixes)
+            yield from (InputPath(path, name) for path, name in files_below(item, suffixes))
         else:
             yield InputPath(item, item)
     elif is_remote(item):
@@ -229,73 +219,6 @@ def _matches(pattern: str) -> list[str]:
     found = glob.glob("/".join(literal + parts[num_there:]), recursive=True)  # noqa: PTH207
     brackets = pattern.replace("[", "[[]")
     return sorted(found or glob.glob(brackets, recursive=True))  # noqa: PTH207
-
-
-def is_debris(name: str) -> bool:
-    """Whether a file or folder is one that systems and tools leave behind, by its name."""
-    return name.startswith(_DEBRIS_STARTS) or name.lower() in _DEBRIS_FOLDERS
-
-
-def _walk(root: str, suffixes: frozenset[str]) -> Iterator[InputPath]:
-    """Files below `root` in sorted order, links to folders followed."""
-    num_debris = 0
-    for folder, name in _files_below(root, (_identity(root),), num_links=0):
-        if is_debris(name) or name.lower().endswith(_PARTIAL_ENDS):
-            num_debris += 1
-        elif os.path.splitext(name)[1].lower() in suffixes:  # noqa: PTH122
-            path = os.path.join(folder, name)  # noqa: PTH118 - keeps './' and escapes
-            yield InputPath(path, os.path.relpath(path, root))
-    if num_debris:
-        logger.debug("'%s': %d files that tools left behind are skipped", root, num_debris)
-
-
-def _files_below(
-    folder: str, trail: tuple[tuple[int, int] | None, ...], *, num_links: int
-) -> Iterator[tuple[str, str]]:
-    """Folder and name of every file, those of a folder before those of its subfolders.
-
-    A link that leads back to a folder that it lies in is not followed, nor are links in folders
-    that are behind several links: the number of ways through links grows without bound.
-
-    Args:
-        folder: where to look.
-        trail: the identities of the folders on the way to it, and its own.
-        num_links: how many links are on that way.
-    """
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        logger.warning("'%s' cannot be searched: %s", folder, error.strerror)
-        return
-    for entry in entries:
-        if not _is_folder(entry):
-            if "." not in entry.name and entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110
-                logger.warning("the link '%s' leads nowhere: skipped", entry.path)
-            yield folder, entry.name
-    for entry in entries:
-        if not _is_folder(entry) or entry.name.startswith(".") or is_debris(entry.name):
-            continue
-        through, identity = num_links + entry.is_symlink(), _identity(entry.path)
-        if entry.is_symlink() and (identity in trail or through > _MAX_LINKS):
-            reason = "leads back to where it is" if identity in trail else "is behind many links"
-            logger.warning("the link '%s' %s: skipped", entry.path, reason)
-            continue
-        yield from _files_below(entry.path, (*trail, identity), num_links=through)
-
-
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
-
-
-def _identity(folder: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(folder)  # noqa: PTH116
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _unpack(path: str, suffixes: frozenset[str]) -> Iterator[InputPath]:

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "hiera_cli"
 
 # A module imports floors above its own in this list, and its own floor.
 FLOORS = (
-    ("archives", "errors", "files", "inputs", "machine", "options", "remote"),
+    ("archives", "errors", "files", "folders", "inputs", "machine", "options", "remote"),
     ("model", "video"),
     ("datasets",),
     ("tables",),

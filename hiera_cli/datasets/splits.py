@@ -9,7 +9,8 @@ from collections.abc import Collection
 
 from hiera_cli.archives import split_archive, subfolders
 from hiera_cli.errors import UsageError
-from hiera_cli.inputs import is_debris, printable
+from hiera_cli.folders import is_debris
+from hiera_cli.inputs import printable
 
 _SPLITS = {
     "val": frozenset({"val", "validate", "validation", "valid"}),
