@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import typer
 
 from hiera_cli.cli import console
+from hiera_cli.cli.benchmark_plan import PLAN_FLAGS, show_plan
 from hiera_cli.cli.options import OutputOptions
 from hiera_cli.cli.records import Layout, RecordWriter
 from hiera_cli.cli.sources import find_files
@@ -15,11 +16,13 @@ from hiera_cli.cli.terminal import is_terminal
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import InputPath
 from hiera_cli.options import EngineOptions
+from hiera_cli.tasks.benchmark.options import PlanOptions
 
 if TYPE_CHECKING:
     from hiera_cli.tasks.benchmark.run import BenchmarkReport
 
 FLAGS: dict[str, Any] = {
+    **PLAN_FLAGS,
     "inputs": typer.Argument(
         metavar="[INPUTS...]",
         show_default=False,
@@ -47,6 +50,7 @@ WIDTH = 120  # of the tables where there is no terminal to ask
 
 def benchmark(
     engine: EngineOptions,
+    plan: PlanOptions,
     output: OutputOptions,
     inputs: list[str] | None = None,
     batch_sizes: str | None = None,
@@ -84,6 +88,9 @@ def benchmark(
     from hiera_cli.tasks.benchmark.run import BenchmarkOptions
     from hiera_cli.tasks.benchmark.run import benchmark as measure
 
+    if plan.plan:
+        with _videos(inputs) as files:
+            return show_plan(files, engine, plan, output)
     if plot is not None:
         require_matplotlib()
     options = BenchmarkOptions(

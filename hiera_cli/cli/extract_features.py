@@ -12,6 +12,7 @@ import typer
 from hiera_cli.cli import console
 from hiera_cli.cli.options import RAY_FLAGS, Inputs, TalkOptions
 from hiera_cli.cli.sources import find_files
+from hiera_cli.cli.units import duration, size
 from hiera_cli.distributed.options import RayOptions
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inputs import InputPath
@@ -148,23 +149,9 @@ def _estimate(
         f"videos        {found.num_videos}"
         f" ({found.num_finished} finished, {found.num_unreadable} not readable)",
         f"clips         {found.num_clips}",
-        f"output        {_size(found.output_bytes)} before compression",
+        f"output        {size(found.output_bytes)} before compression",
         f"speed         {found.clips_per_second:.2f} clips a second",
-        f"time          {_duration(found.seconds)}",
+        f"time          {duration(found.seconds)}",
     )
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}"
-
-
-def _size(num_bytes: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if num_bytes < 1000:
-            return f"{num_bytes:.3g} {unit}"
-        num_bytes /= 1000
-    return f"{num_bytes:.3g} TB"

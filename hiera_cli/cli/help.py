@@ -141,6 +141,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "hiera benchmark -m camera-motion",
         "hiera benchmark /data/clips --batch-sizes 1,2,4 -f json -o speed.json",
         "hiera benchmark --suite gpu --out gpu.json",
+        "hiera benchmark /data/clips --plan --videos 650000 --seconds 10 --cores 64",
     ),
     "export": (
         "hiera export camera-motion --format onnx",

@@ -73,3 +73,19 @@ def test_an_unknown_suite_is_refused() -> None:
     code, _, said = hiera("--suite", "tpu")
     assert code == 2
     assert "use one of gpu, decode" in said
+
+
+def test_a_plan_in_words_and_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "benchmark -m camera-motion --plan --videos 650000 --seconds 10 --gpus 8 --cores 128"
+    rates = ["--read-rate", "20", "--model-rate", "200"]
+    with pytest.raises(SystemExit):
+        make_app("benchmark")([*words.split(), *rates])
+    text = capsys.readouterr().out
+    assert "650,000 videos of 10 s, 3,250,000 views" in text
+    asked = next(line for line in text.splitlines() if line.startswith("asked"))
+    assert asked.split()[1:] == ["128", "8", "0:33:51", "49.65", "4.514", "320", "-", "model"]
+    assert "11.0 cores a GPU keep both busy" in text
+    with pytest.raises(SystemExit):
+        make_app("benchmark")([*words.split(), *rates, "-f", "json"])
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["asked"]["gpu_hours"] == pytest.approx(3_250_000 / 200 / 3600)
