@@ -19,7 +19,7 @@ from hiera_cli.options import EngineOptions
 from hiera_cli.tasks.benchmark.options import PlanOptions
 
 if TYPE_CHECKING:
-    from hiera_cli.tasks.benchmark.run import BenchmarkReport
+    from hiera_cli.tasks.benchmark.run import BenchmarkOptions, BenchmarkReport
 
 FLAGS: dict[str, Any] = {
     **PLAN_FLAGS,
@@ -84,15 +84,11 @@ def benchmark(
             rounds=rounds,
         )
         return benchmark_suite(chosen, output)
-    from hiera_cli.report.speed_plot import draw_speed_plot, require_matplotlib
-    from hiera_cli.tasks.benchmark.run import BenchmarkOptions
-    from hiera_cli.tasks.benchmark.run import benchmark as measure
-
     if plan.plan:
         with _videos(inputs) as files:
             return show_plan(files, engine, plan, output)
-    if plot is not None:
-        require_matplotlib()
+    from hiera_cli.tasks.benchmark.run import BenchmarkOptions
+
     options = BenchmarkOptions(
         batch_sizes=_sizes(batch_sizes),
         rounds=rounds,
@@ -100,6 +96,22 @@ def benchmark(
         all_installed=compare or (plot is not None and not against),
         training=training,
     )
+    return _measure(inputs, engine, options, output, plot)
+
+
+def _measure(
+    inputs: list[str] | None,
+    engine: EngineOptions,
+    options: "BenchmarkOptions",
+    output: OutputOptions,
+    plot: Path | None,
+) -> int:
+    """Where the time goes, as tables and perhaps a picture."""
+    from hiera_cli.report.speed_plot import draw_speed_plot, require_matplotlib
+    from hiera_cli.tasks.benchmark.run import benchmark as measure
+
+    if plot is not None:
+        require_matplotlib()
     layout = Layout(("section", "name", "seconds", "views_per_second"), _rows, _show)
     with RecordWriter(output, layout) as writer, _videos(inputs) as files:
         with console.waiting("measuring", quiet=output.quiet):

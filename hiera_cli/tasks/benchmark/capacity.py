@@ -11,7 +11,9 @@ from typing import Literal
 
 import numpy as np
 
+from hiera_cli.checkpoints.open import LoadedModel
 from hiera_cli.errors import UsageError
+from hiera_cli.inference.loader import LoaderOptions
 from hiera_cli.inference.open import loader_options, model_threads, open_backend
 from hiera_cli.inputs import InputPath
 from hiera_cli.model.device import choose_device
@@ -113,23 +115,34 @@ def plan(files: Sequence[InputPath], engine: EngineOptions, options: PlanOptions
     """
     loaded = open_for_timing(engine)
     loader = loader_options(engine, loaded.preprocessing, DEFAULT_PROTOCOL)
+    costs = _costs(files, loaded, engine, loader, options)
+    (width,) = feature_shape(loaded.model.config, "final", "mean")
+    work = plan_work(costs, options, loader.protocol, row_bytes=_ROW_BYTES + 4 * width)
+    return plan_capacity(costs, work, options)
+
+
+def _costs(
+    files: Sequence[InputPath],
+    loaded: LoadedModel,
+    engine: EngineOptions,
+    loader: LoaderOptions,
+    options: PlanOptions,
+) -> ViewCosts:
+    """Stated, read, or measured on the videos; single rates that are stated replace the others."""
+    read_rate, model_rate = options.read_rate, options.model_rate
+    if options.rates is None and read_rate is not None and model_rate is not None:
+        return stated_costs(read_rate=read_rate, model_rate=model_rate)
     if options.rates is not None:
         costs = read_costs(options.rates)
-    elif options.read_rate is not None and options.model_rate is not None:
-        costs = stated_costs(read_rate=options.read_rate, model_rate=options.model_rate)
     else:
-        backend = open_backend(loaded, engine)
         costs = measure_costs(
             files,
-            backend,
+            open_backend(loaded, engine),
             loader,
             device=choose_device(engine.device),
             threads=model_threads(engine, loaded.preprocessing),
         )
-    costs = with_stated(costs, read_rate=options.read_rate, model_rate=options.model_rate)
-    (width,) = feature_shape(loaded.model.config, "final", "mean")
-    work = plan_work(costs, options, loader.protocol, row_bytes=_ROW_BYTES + 4 * width)
-    return plan_capacity(costs, work, options)
+    return with_stated(costs, read_rate=read_rate, model_rate=model_rate)
 
 
 def views_of(seconds: float, protocol: Protocol) -> int:
