@@ -131,10 +131,13 @@ def _groups_in(folder: Path) -> Iterator[RunGroup]:
 
 
 def read_history(folder: Path) -> RunHistory:
-    """What one run left behind; 0 videos where an older version did not write them down."""
+    """What one run left behind.
+
+    0 videos where an older version did not write them down; no validation of a detector.
+    """
     lines = list(MetricsLog(RunFolder(folder).metrics_path).read())
     starts = [line["num_videos"] for line in lines if line["event"] == "started"]
-    epochs = [line for line in lines if line["event"] == "epoch" and line["validation"]]
+    epochs = [line for line in lines if "top1" in (line.get("validation") or ())]
     tests = [_top1_of(path) for path in sorted(folder.glob("*/metrics.json"))]
     return RunHistory(
         str(folder),
