@@ -55,6 +55,7 @@ COMMANDS = (
     ("models download", "models:download", "Download a model's weights."),
     ("models verify", "models:verify", "Check downloaded weights."),
     ("synth camera-motion", "synth:camera_motion", "Render labelled videos of camera movements."),
+    ("synth films", "synth:films", "Render films of several camera movements, with their times."),
     ("synth actors", "synth:actors", "Render acting figures, labelled with boxes."),
     ("synth samples", "synth:samples", "Render the sample videos of this project."),
     ("synth start", "synth:start", "Write the network that camera-motion was trained from."),

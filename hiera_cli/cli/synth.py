@@ -7,7 +7,7 @@ import typer
 
 from hiera_cli.cli import console
 from hiera_cli.cli.options import TalkOptions
-from hiera_cli.synth.options import ActorOptions, SynthOptions
+from hiera_cli.synth.options import ActorOptions, FilmOptions, SynthOptions
 
 FLAGS: dict[str, Any] = {
     "out": typer.Argument(metavar="OUT", show_default=False, help="Folder for class folders."),
@@ -49,6 +49,21 @@ def camera_motion(options: SynthOptions, talk: TalkOptions) -> int:
         pass
     if not talk.quiet:
         console.say(f"{options.num} videos in {options.out}")
+    return 0
+
+
+def films(options: FilmOptions, talk: TalkOptions) -> int:
+    """Render films in which all ten camera movements follow each other, and when they do.
+
+    OUT then holds the films and annotations.csv, for `hiera eval OUT --timeline`.
+    """
+    from hiera_cli.tasks.films import synthesise_films
+
+    files = synthesise_films(options)
+    for _ in console.progress(files, total=options.num, unit="films", quiet=talk.quiet):
+        pass
+    if not talk.quiet:
+        console.say(f"{options.num} films in {options.out}")
     return 0
 
 

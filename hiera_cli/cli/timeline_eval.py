@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hiera_cli.cli import console
 from hiera_cli.errors import Failure, NoInputError
@@ -11,6 +12,9 @@ from hiera_cli.files import write_text
 from hiera_cli.inputs import expand_inputs
 from hiera_cli.options import EngineOptions
 from hiera_cli.tasks.timeline.options import TimelineOptions
+
+if TYPE_CHECKING:
+    from hiera_cli.tasks.timeline.scoring import TimelineScore
 
 
 def evaluate_timelines(
@@ -47,14 +51,23 @@ def evaluate_timelines(
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         write_text(out / "metrics.json", text)
-    if as_json:
-        sys.stdout.write(text)
-    else:
-        for iou, value in score.mean_ap.items():
-            sys.stdout.write(f"mAP at IoU {iou}  {value:6.1%}\n")
-        sys.stdout.write(f"average mAP     {score.average_map:6.1%}\n")
-        sys.stdout.write(f"frame accuracy  {score.frame_accuracy:6.1%}\n")
-        sys.stdout.write(f"videos          {score.num_videos} ({score.num_missing} missing)\n")
+    sys.stdout.write(text if as_json else _lines(score))
     if not num_failed:
         return 0
     return 3 if found else 4
+
+
+def _lines(score: "TimelineScore") -> str:
+    """The score for people."""
+    ends = score.boundaries
+    rows = [(f"mAP at IoU {iou}", f"{value:6.1%}") for iou, value in score.mean_ap.items()]
+    rows += [
+        ("average mAP", f"{score.average_map:6.1%}"),
+        ("frame accuracy", f"{score.frame_accuracy:6.1%}"),
+        ("boundaries", f"{ends.within_0_6_seconds:6.1%} of {ends.num} within 0.6 s"),
+    ]
+    if ends.median_seconds is not None and ends.worst_seconds is not None:
+        far = f"median {ends.median_seconds:.2f} s, worst {ends.worst_seconds:.2f} s"
+        rows.append(("", f"{far}, {ends.num_missed} missed, {ends.num_extra} too many"))
+    rows.append(("videos", f"{score.num_videos} ({score.num_missing} missing)"))
+    return "".join(f"{name:15} {value}\n" for name, value in rows)

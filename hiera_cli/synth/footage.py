@@ -13,7 +13,7 @@ from hiera_cli.synth.props import Props
 from hiera_cli.synth.scenes import Layer, Look, Scene, ground_detail
 from hiera_cli.synth.staging import MAX_DRAWS, MIN_DETAIL, WINDOW_SECONDS, Rng, Shot
 from hiera_cli.video.decode import Finished, Frame, Planned, decode_video
-from hiera_cli.video.sampling import ClipPlan, Protocol
+from hiera_cli.video.sampling import TARGET_FPS, ClipPlan, Protocol
 
 EXTENTS = (1.15, 2.2)  # short sides of the view that the footage's short side covers
 LENS = 6.0
@@ -79,12 +79,18 @@ def edges_at_rest(frames: Tensor) -> Edges:
 
 
 def read_footage(path: str, *, num_windows: int, shot: Shot) -> list[Footage]:
-    """Evenly spread windows of 64/30 s, shrunk so that the view shows them at full sharpness.
+    """Evenly spread windows, as long as the shot, shrunk so that the view shows them sharply.
 
     Raises:
         MediaError: the file cannot be read.
     """
-    protocol = Protocol("footage", num_clips=num_windows, num_crops=1, num_frames=shot.num_frames)
+    protocol = Protocol(
+        "footage",
+        num_clips=num_windows,
+        num_crops=1,
+        num_frames=shot.num_frames,
+        frame_stride=round(TARGET_FPS / shot.fps),
+    )
     short_side = round(EXTENTS[1] * shot.short_side)
     plans: tuple[ClipPlan, ...] = ()
     pictures: dict[int, Tensor] = {}

@@ -46,10 +46,7 @@ class SynthOptions:
         """
         if self.num < 1 or self.workers < 1 or self.seed < 0:
             raise UsageError("--num and --workers must be at least 1, --seed not negative")
-        if min(self.width, self.height) < 32 or self.width % 2 or self.height % 2:
-            raise UsageError(
-                f"--width and --height must be even and at least 32, not {self.width}×{self.height}"
-            )
+        check_size(self.width, self.height)
         if (self.still or self.degrade or self.movers) and not self.source:
             raise UsageError(
                 "--still, --degrade and --movers are about real video",
@@ -89,7 +86,51 @@ class ActorOptions:
         check_at_least(1, num=self.num, fps=self.fps)
         check_at_least(0, seed=self.seed)
         check_at_least(1.5, seconds=self.seconds)
-        if min(self.width, self.height) < 32 or self.width % 2 or self.height % 2:
-            raise UsageError(
-                f"--width and --height must be even and at least 32, not {self.width}×{self.height}"
-            )
+        check_size(self.width, self.height)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmOptions:
+    """Which films of several camera movements are rendered.
+
+    Attributes:
+        out: folder for the films and annotations.csv.
+        num: number of films.
+        seed: of all randomness.
+        width, height: in pixels, even numbers.
+        fps: frames a second.
+        source: real videos (files, folders, globs) to move a virtual camera in; None: made-up
+            places. Videos in which their own camera moves are left out.
+        plain: made-up places are finely patterned grounds in clean pictures.
+    """
+
+    out: Path
+    num: int = 10
+    seed: int = 0
+    width: int = 120
+    height: int = 80
+    fps: float = 15.0
+    source: list[str] | None = None
+    plain: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that render nothing.
+
+        Raises:
+            UsageError: a value out of range.
+        """
+        check_at_least(1, num=self.num, fps=self.fps)
+        check_at_least(0, seed=self.seed)
+        check_size(self.width, self.height)
+        if self.plain and self.source:
+            raise UsageError("--plain is about made-up places, --source about real ones")
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse pictures that cannot be encoded or show nothing.
+
+    Raises:
+        UsageError: a side that is odd or below 32 pixels.
+    """
+    if min(width, height) < 32 or width % 2 or height % 2:
+        raise UsageError(f"--width and --height must be even and at least 32, not {width}×{height}")

@@ -128,7 +128,7 @@ def ground_detail(scene: Scene, width: int, height: int) -> float:
     or down, whichever is less. Where the ground is covered there is none; haze and darkness
     lessen it.
     """
-    scene = _freeze(scene, len(scene.path) // 2)
+    scene = freeze(scene, len(scene.path) // 2)
     ground, *covers = (_sample(scene, layer, width, height)[0] for layer in scene.layers)
     shown = torch.ones(height, width)
     for cover in covers:
@@ -145,7 +145,7 @@ def coverage(scene: Scene, layer: Layer, width: int, height: int) -> Tensor:
     return _sample(scene, layer, width, height)[:, 3]
 
 
-def _freeze(scene: Scene, instant: int) -> Scene:
+def freeze(scene: Scene, instant: int) -> Scene:
     """The scene at one of its instants."""
 
     def at(values: Field) -> Field:

@@ -9,6 +9,7 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hiera_cli.errors import UsageError
+from hiera_cli.tasks.timeline.boundaries import BoundaryScore, score_boundaries
 from hiera_cli.tasks.timeline.segments import Segment
 from hiera_cli.tasks.timeline.timeline import VideoTimeline
 
@@ -48,6 +50,7 @@ class TimelineScore:
         mean_ap: mean average precision by intersection over union.
         average_map: the mean of those.
         frame_accuracy: share of the annotated time with the right label.
+        boundaries: how far changes of label lie from annotated ones.
     """
 
     num_videos: int
@@ -58,6 +61,7 @@ class TimelineScore:
     mean_ap: dict[str, float]
     average_map: float
     frame_accuracy: float
+    boundaries: BoundaryScore
 
 
 def read_annotations(path: Path) -> Annotations:
@@ -119,6 +123,9 @@ def score_timelines(
         mean_ap=aps,
         average_map=float(np.mean(list(aps.values()))),
         frame_accuracy=num_right / num_frames if num_frames else 0.0,
+        boundaries=score_boundaries(
+            [(_changes(video.segments), _changes(truth[Path(video.path).stem])) for video in known]
+        ),
     )
 
 
@@ -177,6 +184,18 @@ def _right_frames(segments: Sequence[Segment], truth: Sequence[Annotated]) -> tu
             if _plain(segment.label) == _plain(row.label):
                 right |= inside & (times >= segment.start_seconds) & (times < segment.end_seconds)
     return int(right.sum()), int(covered.sum())
+
+
+def _changes(rows: Sequence[Segment] | Sequence[Annotated]) -> npt.NDArray[np.float64]:
+    """When one label gives way to another, without the first beginning and the last end."""
+    ordered = sorted((row.start_seconds, row.end_seconds, _plain(row.label)) for row in rows)
+    return np.array(
+        [
+            (end + start) / 2
+            for (_, end, before), (start, _, after) in pairwise(ordered)
+            if before != after
+        ]
+    )
 
 
 def _plain(label: str) -> str:

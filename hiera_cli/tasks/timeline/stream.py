@@ -93,19 +93,21 @@ def _windows(
     start, seconds = 0.0, 0.0
     for seconds, picture in frames:
         while kept and seconds > start + instants[-1]:
-            yield start + length / 2, _gather(kept, start + instants), seconds
+            yield *_gather(kept, start + instants), seconds
             start += hop
         while len(kept) > 1 and kept[1][0] <= start:
             kept.popleft()
         kept.append((seconds, crop_frame(picture, plan)[0]))
     if kept and start == 0.0:
-        yield seconds / 2, _gather(kept, instants), seconds
+        yield *_gather(kept, instants), seconds
 
 
 def _gather(
     kept: deque[tuple[float, torch.Tensor]], instants: npt.NDArray[np.float64]
-) -> torch.Tensor:
+) -> tuple[float, torch.Tensor]:
+    """The middle of what is shown at some instants, and its pixels."""
     times = np.array([seconds for seconds, _ in kept])
     places = np.clip(np.searchsorted(times, instants + 1e-6, side="right") - 1, 0, None)
     clip = torch.stack([kept[place][1] for place in places], dim=1)
-    return (clip if len(instants) > 1 else clip.squeeze(1))[None]
+    center = float(times[places[0]] + times[places[-1]]) / 2
+    return center, (clip if len(instants) > 1 else clip.squeeze(1))[None]

@@ -172,7 +172,7 @@ class _Building:
         elif not is_whole(clip, length):
             return None
         assert result.scores is not None, "the engine was asked for scores"
-        center = center_of(clip, length)
+        center = center_of(clip)
         self._spans += self._labeller.push(center, result.scores)
         self._series.add(center, result.scores)
         return WindowScores(result.input.path, center, result.scores)
@@ -210,6 +210,10 @@ def is_whole(clip: ClipPlan, window_seconds: float) -> bool:
     return clip.end_seconds - clip.start_seconds >= WHOLE_WINDOW * window_seconds
 
 
-def center_of(clip: ClipPlan, window_seconds: float) -> float:
-    """The middle of what a window shows, in seconds."""
-    return (clip.start_seconds + min(clip.end_seconds, clip.start_seconds + window_seconds)) / 2
+def center_of(clip: ClipPlan) -> float:
+    """The middle of what a window shows, in seconds: between its first and its last frame.
+
+    The frame on display at an instant was taken a little before it, and a window of T frames ends
+    with the last of them: half of the window's nominal length would be late by a tenth of a second.
+    """
+    return (clip.times_seconds[0] + clip.times_seconds[-1]) / 2

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hiera_cli.errors import UsageError
+from hiera_cli.synth.films import Take, intervals
 from hiera_cli.tasks.timeline.interchange import to_activitynet
 from hiera_cli.tasks.timeline.scoring import (
     Annotated,
@@ -17,7 +18,6 @@ from hiera_cli.tasks.timeline.scoring import (
 )
 from hiera_cli.tasks.timeline.segments import Segment
 from hiera_cli.tasks.timeline.timeline import VideoTimeline
-from tests.tasks.timeline.films import Take, true_segments
 
 
 def test_overlap() -> None:
@@ -40,12 +40,14 @@ def test_an_annotation_counts_once() -> None:
 
 def test_a_film(found: VideoTimeline, takes: list[Take], tmp_path: Path) -> None:
     path = tmp_path / "truth.csv"
-    rows = (f"strung.mp4,{a},{b},{label}\n" for a, b, label in true_segments(takes))
+    rows = (f"strung.mp4,{i.start_seconds},{i.end_seconds},{i.motion}\n" for i in intervals(takes))
     path.write_text("path,start_seconds,end_seconds,label\n" + "".join(rows))
     score = score_timelines([found], read_annotations(path))
     assert score.num_videos == 1
     assert score.frame_accuracy >= 0.9
     assert score.mean_ap["0.5"] >= 0.9
+    assert (score.boundaries.num, score.boundaries.num_missed) == (9, 0)
+    assert score.boundaries.within_0_6_seconds >= 8 / 9
 
 
 def test_its_own_results_are_perfect(found: VideoTimeline, tmp_path: Path) -> None:
