@@ -20,6 +20,7 @@ FLOORS = (
     ("synth",),
     ("exports",),
     ("inference",),
+    ("detection",),
     ("heads",),
     ("tasks", "training"),
     ("distributed",),
@@ -40,7 +41,7 @@ FENCES = {
     "onnxruntime": ("exports",),
     "openvino": ("exports",),
     "nncf": ("exports",),
-    "pycocotools": ("tasks",),
+    "pycocotools": ("detection",),
 }
 
 # Neighbours on one floor, and the model and its data: neither ever imports the other.

@@ -61,7 +61,7 @@ def detect(
     from hiera_cli.checkpoints.detector import open_detector
     from hiera_cli.checkpoints.open import open_model
     from hiera_cli.datasets.ava import boxes_by_video
-    from hiera_cli.tasks.detection.action_scores import ActionScorer
+    from hiera_cli.detection.action_scores import ActionScorer
     from hiera_cli.tasks.detection.detect import Tracker
     from hiera_cli.video.info import Limits
 

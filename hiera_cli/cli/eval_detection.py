@@ -12,8 +12,8 @@ from hiera_cli.options import EngineOptions
 from hiera_cli.tasks.evaluation.options import EvaluationOptions
 
 if TYPE_CHECKING:
-    from hiera_cli.tasks.detection.ava_evaluation import ActionScores
-    from hiera_cli.tasks.detection.coco_evaluation import BoxScores
+    from hiera_cli.detection.ava_evaluation import ActionScores
+    from hiera_cli.detection.coco_evaluation import BoxScores
 
 
 def evaluate_boxes(
@@ -27,7 +27,7 @@ def evaluate_boxes(
     """Measure a detector by the COCO evaluation; 0, 3 where pictures failed, 4 where all did."""
     from hiera_cli.checkpoints.detector import open_detector
     from hiera_cli.datasets.coco import find_coco, read_coco
-    from hiera_cli.tasks.detection.coco_evaluation import find_all, score_boxes, write_scores
+    from hiera_cli.detection.coco_evaluation import find_all, score_boxes, write_scores
     from hiera_cli.video.info import Limits
 
     data = read_coco(find_coco(evaluation.annotations or dataset, split=evaluation.split or "val"))
@@ -65,7 +65,7 @@ def evaluate_actions(
     """Measure action detection by AVA's protocol; exit code as `evaluate_boxes`."""
     from hiera_cli.checkpoints.open import open_model
     from hiera_cli.datasets.keyframes import read_keyframes
-    from hiera_cli.tasks.detection.ava_evaluation import (
+    from hiera_cli.detection.ava_evaluation import (
         score_key_frames,
         summarise,
         write_action_scores,

@@ -6,7 +6,7 @@ import typer
 
 from hiera_cli.cli import finetune_detection, training
 from hiera_cli.cli.options import TalkOptions
-from hiera_cli.training.detection.options import BoxOptions
+from hiera_cli.training.detection.options import DetectorChanges
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
 from hiera_cli.training.recipe import FinetuneChanges
 
@@ -66,7 +66,7 @@ def finetune(
     run: RunOptions,
     clips: ClipOptions,
     changes: FinetuneChanges,
-    boxes: BoxOptions,
+    shape: DetectorChanges,
     talk: TalkOptions,
     task: Task = "classes",
 ) -> int:
@@ -77,11 +77,15 @@ def finetune(
     `torchrun --nproc-per-node N --no-python hiera finetune ...`.
     """
     if task == "boxes":
-        return finetune_detection.train_boxes(options, run, boxes, changes, quiet=talk.quiet)
+        return finetune_detection.train_boxes(options, run, clips, shape, changes, quiet=talk.quiet)
     if task == "detection":
-        return finetune_detection.train_actions(options, run, clips, changes, quiet=talk.quiet)
+        return finetune_detection.train_actions(
+            options, run, clips, shape, changes, quiet=talk.quiet
+        )
+    from hiera_cli.training.detection.options import refuse_others
     from hiera_cli.training.finetune import finetune as run_finetune
 
+    refuse_others(shape, used=())
     records = run_finetune(options, run, clips=clips, changes=changes)
     hint = f"try it: hiera classify VIDEO -m {run.out}"
     return training.follow(records, out=run.out, quiet=talk.quiet, hint=hint)

@@ -101,7 +101,7 @@ def _start(started: Any, *, quiet: bool) -> Bar:
     """Say what begins; a progress bar with the time that is left, on terminals."""
     if not quiet:
         console.say(
-            f"{started.num_videos} videos, {started.num_steps} steps of "
+            f"{started.num_videos} {started.unit}, {started.num_steps} steps of "
             f"{started.steps_per_epoch} an epoch, {started.num_parameters / 1e6:.1f} M parameters "
             f"on {started.device}"
         )
@@ -127,10 +127,17 @@ def _end_epoch(epoch: Any, out: Path, *, quiet: bool) -> None:
         return
     line = f"epoch {epoch.epoch:4d}  step {epoch.step:6d}  loss {epoch.train_loss:.4f}"
     if epoch.validation:
-        found = epoch.validation
-        line += f"  val {found.loss:.4f}  top-1 {found.top1:.1%}  top-5 {found.top5:.1%}"
+        line += f"  {_validated(epoch.validation)}"
         line += "  best" if epoch.is_best else ""
     if epoch.trivial:
         answers = epoch.trivial
         line += f"  (patch mean {answers.mean:.4f}, nearest visible patch {answers.copy:.4f})"
     console.say(f"{line}  {epoch.seconds:.1f} s")
+
+
+def _validated(found: Any) -> str:
+    from hiera_cli.training.records import Validation
+
+    if isinstance(found, Validation):
+        return f"val {found.loss:.4f}  top-1 {found.top1:.1%}  top-5 {found.top5:.1%}"
+    return f"val mAP {found.mean_ap:.1%}  mAP@0.5 {found.ap50:.1%}"

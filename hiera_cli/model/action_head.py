@@ -6,11 +6,14 @@ normalised before they are averaged, as MViT's detector does; Hiera's classifier
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torchvision.ops import roi_align
 
+from hiera_cli.errors import UsageError
+from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.model.window_positions import tile_positions, with_size
 
@@ -29,6 +32,31 @@ def action_logits(model: Hiera, clips: Tensor, boxes: Sequence[Tensor]) -> Tenso
     scale = tokens.shape[-1] / clips.shape[-1]
     pooled = roi_align(tokens, list(boxes), ROI_SIZE, scale, sampling_ratio=0, aligned=True)
     return model.forward_head(pooled.amax((2, 3)))
+
+
+class ActionDetector(Hiera):
+    """A network that is called with clips and boxes, and answers with `action_logits`."""
+
+    def forward(self, x: Tensor, boxes: Sequence[Tensor] = ()) -> Tensor:
+        """As `action_logits`: (B, 3, T, H, W) and boxes of each clip to (sum N, K), float."""
+        return action_logits(self, x, boxes)
+
+
+def with_stride(config: HieraConfig, stride: int) -> HieraConfig:
+    """The configuration whose last map has a position every `stride` pixels: it pools less.
+
+    SlowFast's detectors halve the stride of their last map in the same way, by a dilated stage.
+
+    Raises:
+        UsageError: no number of poolings gives that stride.
+    """
+    strides = [config.patch_stride[-1] * config.q_stride[-1] ** n for n in range(config.q_pool + 1)]
+    if stride not in strides:
+        raise UsageError(
+            f"--stride {stride}: the last map has a position every "
+            f"{' or '.join(map(str, strides))} pixels"
+        )
+    return replace(config, q_pool=strides.index(stride))
 
 
 def at_size(model: Hiera, height: int, width: int) -> Hiera:

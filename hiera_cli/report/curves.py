@@ -11,6 +11,8 @@ from hiera_cli.files import replacing
 from hiera_cli.report.palette import colour_of
 from hiera_cli.training.compare import RunGroup
 
+FIGURES = {"top1": "top-1", "top5": "top-5", "mean_ap": "mAP", "ap50": "mAP@0.5"}
+
 
 def draw_curves(metrics: Path, picture: Path) -> bool:
     """Draw a run's metrics.jsonl as PNG; False without matplotlib (the `report` extra).
@@ -39,10 +41,11 @@ def draw_curves(metrics: Path, picture: Path) -> bool:
 
 def _draw_loss(panel: Any, steps: list[Any], epochs: list[Any]) -> None:
     panel.plot([s["step"] for s in steps], [s["loss"] for s in steps], alpha=0.6, label="training")
-    if epochs:
+    measured = [e for e in epochs if "loss" in e["validation"]]  # detectors measure no loss
+    if measured:
         panel.plot(
-            [e["step"] for e in epochs],
-            [e["validation"]["loss"] for e in epochs],
+            [e["step"] for e in measured],
+            [e["validation"]["loss"] for e in measured],
             marker=".",
             label="validation",
         )
@@ -51,11 +54,13 @@ def _draw_loss(panel: Any, steps: list[Any], epochs: list[Any]) -> None:
 
 
 def _draw_accuracy(panel: Any, epochs: list[Any]) -> None:
-    for name, label in (("top1", "top-1"), ("top5", "top-5")):
+    for name, label in FIGURES.items():
+        if name not in epochs[0]["validation"]:
+            continue
         values = [100 * e["validation"][name] for e in epochs]
         panel.plot([e["step"] for e in epochs], values, marker=".", label=label)
     panel.legend()
-    panel.set(title="validation accuracy, %", xlabel="step", ylim=(0, 101))
+    panel.set(title="validation, %", xlabel="step", ylim=(0, 101))
 
 
 def draw_groups(groups: Sequence[RunGroup], picture: Path) -> bool:

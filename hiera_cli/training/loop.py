@@ -10,10 +10,19 @@ from torch import nn
 
 from hiera_cli.errors import Failure, NoInputError, UsageError
 from hiera_cli.training.checkpoint import RunFolder, read_state, read_weights
-from hiera_cli.training.data.batches import TrainingBatch, training_batches
+from hiera_cli.training.data.batches import training_batches
+from hiera_cli.training.data.samples import Batch
 from hiera_cli.training.distributed import gather_objects, wait_for_all
 from hiera_cli.training.optim import set_lr
-from hiera_cli.training.records import Epoch, MetricsLog, Record, Skipped, Started, Step
+from hiera_cli.training.records import (
+    Epoch,
+    MetricsLog,
+    Record,
+    Skipped,
+    Started,
+    Step,
+    Validation,
+)
 from hiera_cli.training.run import Run
 from hiera_cli.training.step import backward, update, wrapped_model
 
@@ -55,10 +64,10 @@ def train(run: Run) -> Iterator[Record]:
             _save(run, folder)
 
 
-def _parts_of_steps(run: Run) -> Iterator[list[TrainingBatch]]:
+def _parts_of_steps(run: Run) -> Iterator[list[Batch]]:
     """The batches of each step that is left."""
     parts = training_batches(
-        run.clips,
+        run.samples,
         run.order,
         first_step=run.state.step,
         end_step=run.num_steps,
@@ -69,7 +78,7 @@ def _parts_of_steps(run: Run) -> Iterator[list[TrainingBatch]]:
         yield list(islice(parts, run.order.num_parts))
 
 
-def _take_step(run: Run, forward: nn.Module, batches: Sequence[TrainingBatch]) -> Step:
+def _take_step(run: Run, forward: nn.Module, batches: Sequence[Batch]) -> Step:
     """One optimizer step; without a single clip the weights stay as they are."""
     state = run.state
     lr = run.lr(state.step)
@@ -152,10 +161,11 @@ def _started(run: Run) -> Started:
         first_step=run.state.step,
         num_parameters=sum(trained),
         device=str(run.device),
+        unit=run.samples.unit,
     )
 
 
-def _new_failures(batches: Sequence[TrainingBatch], known: set[str]) -> list[Failure]:
+def _new_failures(batches: Sequence[Batch], known: set[str]) -> list[Failure]:
     """Unreadable files of all processes that were not reported before; they become known."""
     here = [failure for batch in batches for failure in batch.failures]
     everywhere = [failure for there in gather_objects(here) for failure in there]
@@ -190,7 +200,7 @@ def _judge_start(run: Run, folder: RunFolder) -> Epoch:
     """
     assert run.start_loss is not None
     epoch = _judge(run, folder, run.start_loss, began=time.perf_counter())
-    if epoch.validation:
+    if isinstance(epoch.validation, Validation):
         top1, num_videos = epoch.validation.top1, epoch.validation.num_videos
         margin = math.sqrt(top1 * (1 - top1) / max(num_videos, 1))
         run.state.best = (top1 + margin, -epoch.validation.loss)
@@ -201,7 +211,7 @@ def _judge(run: Run, folder: RunFolder, train_loss: float, *, began: float) -> E
     """Validate, and keep the weights when they are the best."""
     state = run.state
     validation = run.objective.validate(state.result)
-    score = (validation.top1, -validation.loss) if validation else (float(state.step), 0.0)
+    score = validation.score if validation else (float(state.step), 0.0)
     is_best = score > state.best
     state.num_worse = 0 if is_best else state.num_worse + 1
     if is_best:

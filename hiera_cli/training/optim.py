@@ -2,12 +2,14 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Callable
 
 import torch
 from torch import nn
 
 from hiera_cli.training.recipe import Recipe
 
+ENCODER = "pyramid.encoder."  # of a detector
 _EMBEDDINGS = ("patch_embed.", "pos_embed", "mask_token")
 
 
@@ -19,8 +21,36 @@ def lr_at(step: int, *, num_steps: int, warmup_steps: int, lr: float, min_lr: fl
     return min_lr + (lr - min_lr) * 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
 
 
+Schedule = Callable[[Recipe, int, int, int], float]
+"""Learning rate of a recipe at a step, of the number of steps and the steps of an epoch."""
+
+
+def cosine(recipe: Recipe, step: int, num_steps: int, steps_per_epoch: int) -> float:
+    """As `lr_at`, with the recipe's numbers."""
+    return lr_at(
+        step,
+        num_steps=num_steps,
+        warmup_steps=round(recipe.warmup_epochs * steps_per_epoch),
+        lr=recipe.lr,
+        min_lr=min(recipe.min_lr, recipe.lr),
+    )
+
+
+def stepped(warmup_steps: int) -> Schedule:
+    """ViTDet's schedule: linear warm-up from a thousandth, a tenth after 8/9, again after 26/27."""
+
+    def schedule(recipe: Recipe, step: int, num_steps: int, _steps_per_epoch: int) -> float:
+        warmup = min(warmup_steps, num_steps // 10)
+        if step < warmup:
+            return recipe.lr * (0.001 + 0.999 * step / warmup)
+        return recipe.lr * 0.1 ** sum(step >= share * num_steps for share in (8 / 9, 26 / 27))
+
+    return schedule
+
+
 def layer_of(name: str, *, num_blocks: int) -> int:
     """Depth of a parameter: 0 the embeddings, 1 to num_blocks the blocks, one more the rest."""
+    name = name.removeprefix(ENCODER)
     if name.startswith(_EMBEDDINGS):
         return 0
     if name.startswith("blocks."):

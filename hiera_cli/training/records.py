@@ -20,6 +20,7 @@ class Started:
         first_step: steps already done by an earlier start of this run.
         num_parameters: of the model; trained ones only.
         device: what trains.
+        unit: what the files are called.
     """
 
     num_videos: int
@@ -28,6 +29,7 @@ class Started:
     first_step: int
     num_parameters: int
     device: str
+    unit: str = "videos"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,32 @@ class Validation:
     num_videos: int
     num_failed: int
 
+    @property
+    def score(self) -> tuple[float, float]:
+        """What is better is larger: the accuracy, then the loss."""
+        return (self.top1, -self.loss)
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionValidation:
+    """How a detector does on held-out pictures or key frames.
+
+    Attributes:
+        mean_ap: COCO's AP of boxes, or AVA's frame mAP of actions; 0 where nothing is to be found.
+        ap50: the mean over the classes at IoU 0.5.
+        num_samples, num_failed: pictures or key frames that could, and could not, be read.
+    """
+
+    mean_ap: float
+    ap50: float
+    num_samples: int
+    num_failed: int
+
+    @property
+    def score(self) -> tuple[float, float]:
+        """What is better is larger."""
+        return (self.mean_ap, self.ap50)
+
 
 @dataclass(frozen=True, slots=True)
 class TrivialLosses:
@@ -105,7 +133,7 @@ class Epoch:
     epoch: int
     step: int
     train_loss: float
-    validation: Validation | None
+    validation: Validation | DetectionValidation | None
     is_best: bool
     seconds: float
     trivial: TrivialLosses | None = None

@@ -10,23 +10,24 @@ from torch import Tensor, nn
 
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.training.data.augmentation import Augmentation
-from hiera_cli.training.data.batches import TrainingBatch, TrainingClips, TrainingVideo
+from hiera_cli.training.data.batches import TrainingClips, TrainingVideo
 from hiera_cli.training.data.clips import ClipSource
 from hiera_cli.training.data.order import Order
+from hiera_cli.training.data.samples import Samples
 from hiera_cli.training.data.symmetries import Symmetries
 from hiera_cli.training.distributed import Process
-from hiera_cli.training.optim import lr_at, make_optimizer
+from hiera_cli.training.optim import Schedule, cosine, make_optimizer
 from hiera_cli.training.options import RunOptions
 from hiera_cli.training.recipe import Recipe
-from hiera_cli.training.records import TrivialLosses, Validation
+from hiera_cli.training.records import DetectionValidation, TrivialLosses, Validation
 from hiera_cli.training.state import Average, TrainingState
 
 
 class Objective(Protocol):
     """What a run minimises and what it leaves behind."""
 
-    def loss(self, forward: nn.Module, batch: TrainingBatch) -> Tensor:
-        """Mean loss () over the clips of a batch on the device."""
+    def loss(self, forward: nn.Module, batch: Any) -> Tensor:
+        """Mean loss () over the samples of a batch on the device."""
 
     def visible_tokens(self, num_clips: int) -> int:
         """Tokens of that many clips that the encoder works on; 0: of no interest."""
@@ -34,7 +35,7 @@ class Objective(Protocol):
     def trivial(self) -> TrivialLosses | None:
         """What trivial answers lost since the last call; the same in every process."""
 
-    def validate(self, model: nn.Module) -> Validation | None:
+    def validate(self, model: nn.Module) -> Validation | DetectionValidation | None:
         """How the model does on held-out videos; the same answer in every process."""
 
     def save(self, folder: Path, model: nn.Module) -> None:
@@ -55,12 +56,12 @@ class Run:
 
     objective: Objective
     state: TrainingState
-    clips: TrainingClips
+    samples: Samples
     order: Order
     recipe: Recipe
     options: RunOptions
     process: Process
-    input_size: tuple[int, ...]
+    schedule: Schedule
     settings: dict[str, Any]
     start_loss: float | None = None
 
@@ -76,13 +77,7 @@ class Run:
 
     def lr(self, step: int) -> float:
         """Learning rate of a step."""
-        return lr_at(
-            step,
-            num_steps=self.num_steps,
-            warmup_steps=round(self.recipe.warmup_epochs * self.order.steps_per_epoch),
-            lr=self.recipe.lr,
-            min_lr=min(self.recipe.min_lr, self.recipe.lr),
-        )
+        return self.schedule(self.recipe, step, self.num_steps, self.order.steps_per_epoch)
 
 
 def make_run(
@@ -100,9 +95,48 @@ def make_run(
     settings: dict[str, Any],
     start_loss: float | None = None,
 ) -> Run:
+    """Put a run on clips together; `settings` are the facts that a continued run must repeat."""
+    clips = TrainingClips(
+        videos,
+        source,
+        augmentation=augmentation,
+        symmetries=symmetries,
+        repeats=recipe.repeats,
+        seed=options.seed,
+        input_size=config.input_size,
+    )
+    return assemble_run(
+        objective,
+        model,
+        samples=clips,
+        num_samples=len(videos),
+        recipe=recipe,
+        schedule=cosine,
+        options=options,
+        process=process,
+        config=config,
+        settings={"videos": len(videos), **settings},
+        start_loss=start_loss,
+    )
+
+
+def assemble_run(
+    objective: Objective,
+    model: nn.Module,
+    *,
+    samples: Samples,
+    num_samples: int,
+    recipe: Recipe,
+    schedule: Schedule,
+    options: RunOptions,
+    process: Process,
+    config: HieraConfig,
+    settings: dict[str, Any],
+    start_loss: float | None = None,
+) -> Run:
     """Put a run together; `settings` are the facts that a continued run must repeat."""
     order = Order(
-        num_samples=len(videos),
+        num_samples=num_samples,
         batch_size=recipe.batch_size,
         repeats=recipe.repeats,
         num_parts=options.accumulate,
@@ -116,24 +150,15 @@ def make_run(
         scaler=torch.amp.GradScaler(process.device.type, enabled=options.precision == "float16"),
         average=Average(model, recipe.ema_decay) if recipe.ema_decay else None,
     )
-    clips = TrainingClips(
-        videos,
-        source,
-        augmentation=augmentation,
-        symmetries=symmetries,
-        repeats=recipe.repeats,
-        seed=options.seed,
-    )
-    facts = {"seed": options.seed, "videos": len(videos), **asdict(recipe), **settings}
     return Run(
         objective=objective,
         state=state,
-        clips=clips,
+        samples=samples,
         order=order,
         recipe=recipe,
+        schedule=schedule,
         options=options,
         process=process,
-        input_size=config.input_size,
-        settings=facts,
+        settings={"seed": options.seed, **asdict(recipe), **settings},
         start_loss=start_loss,
     )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from hiera_cli.errors import HieraError
-from hiera_cli.training.data.batches import TrainingBatch, blank_batch
+from hiera_cli.training.data.samples import Batch
 from hiera_cli.training.distributed import sum_over_processes
 from hiera_cli.training.run import Run
 
@@ -26,7 +26,7 @@ def wrapped_model(run: Run) -> nn.Module:
     return forward
 
 
-def backward(run: Run, forward: nn.Module, batches: Sequence[TrainingBatch]) -> tuple[float, int]:
+def backward(run: Run, forward: nn.Module, batches: Sequence[Batch]) -> tuple[float, int]:
     """Gradient of the mean loss over the clips of all parts and processes.
 
     Returns:
@@ -52,12 +52,12 @@ def backward(run: Run, forward: nn.Module, batches: Sequence[TrainingBatch]) -> 
 
 
 def _backward_part(
-    run: Run, forward: nn.Module, batch: TrainingBatch, *, num_clips: int, last: bool
+    run: Run, forward: nn.Module, batch: Batch, *, num_clips: int, last: bool
 ) -> Tensor:
     """Add one part's gradient; the part's summed loss."""
     waits = isinstance(forward, DistributedDataParallel) and not last
     with cast(DistributedDataParallel, forward).no_sync() if waits else nullcontext():
-        present = batch if len(batch) else blank_batch(run.input_size)  # DDP needs a gradient
+        present = batch if len(batch) else run.samples.blank()  # DDP needs a gradient
         dtype = getattr(torch, run.options.precision)
         with torch.autocast(run.device.type, dtype, enabled=dtype != torch.float32):
             mean = run.objective.loss(forward, present.to(run.device))

@@ -1,1 +1,1 @@
-"""Finding what is where: objects in pictures, people's actions in videos, and how well."""
+"""Following what is where in videos: tracks, and what they do."""

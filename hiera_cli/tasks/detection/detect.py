@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from hiera_cli.checkpoints.detector import LoadedDetector
 from hiera_cli.datasets.ava import ActionBox
+from hiera_cli.detection.action_scores import ActionScorer, Floats, Moment
+from hiera_cli.detection.detector import detect_objects
 from hiera_cli.errors import Failure, MediaError
 from hiera_cli.inputs import InputPath
-from hiera_cli.tasks.detection.action_scores import ActionScorer, Floats, Moment
-from hiera_cli.tasks.detection.detector import detect_objects
 from hiera_cli.tasks.detection.options import DetectOptions
 from hiera_cli.tasks.detection.tracks import TimedBox, Track, link
 from hiera_cli.video.clips import ClipReader

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hiera_cli.tasks.detection.metrics import iou_matrix
+from hiera_cli.detection.metrics import iou_matrix
 from hiera_cli.tasks.detection.options import LinkOptions
 
 NO_MATCH = -1.0

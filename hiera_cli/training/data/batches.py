@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from hiera_cli.errors import Failure, MediaError
 from hiera_cli.training.data.augmentation import Augmentation
 from hiera_cli.training.data.clips import ClipMaker, ClipSource
 from hiera_cli.training.data.order import Draw, Order, visit_rng
+from hiera_cli.training.data.samples import Batch, Samples
 from hiera_cli.training.data.symmetries import Symmetries
 
 
@@ -71,7 +73,7 @@ class TrainingBatch:
 
 
 def blank_batch(input_size: tuple[int, ...]) -> TrainingBatch:
-    """One black clip of class 0, for a process none of whose files could be read."""
+    """One black clip of class 0."""
     zero = torch.zeros(1, dtype=torch.int64)
     return TrainingBatch(torch.zeros(1, 3, *input_size, dtype=torch.uint8), zero, zero, zero)
 
@@ -112,13 +114,20 @@ class TrainingClips(Dataset[Visit]):
         symmetries: Symmetries,
         repeats: int,
         seed: int,
+        input_size: tuple[int, ...],
     ) -> None:
         self._videos = tuple(videos)
         self.maker = ClipMaker(source)
+        self._input_size = input_size
         self._augmentation = augmentation
         self._symmetries = symmetries
         self._repeats = repeats
         self._seed = seed
+
+    @property
+    def unit(self) -> str:
+        """What is counted."""
+        return "videos"
 
     def __getitem__(self, draw: Draw) -> Visit:
         video = self._videos[draw.sample_index]
@@ -133,6 +142,18 @@ class TrainingClips(Dataset[Visit]):
         turned = [turn(clip, video.target, rng) for clip, rng in zip(clips, rngs, strict=True)]
         targets = tuple(target for _, target in turned)
         return Visit(tuple(clip for clip, _ in turned), targets, seeds)
+
+    def collate(self, visits: Sequence[Visit]) -> TrainingBatch:
+        """As `collate`."""
+        return collate(visits)
+
+    def blank(self) -> TrainingBatch:
+        """One black clip of class 0."""
+        return blank_batch(self._input_size)
+
+    def close(self) -> None:
+        """End the decoding process, if there is one."""
+        self.maker.close()
 
 
 class ValidationClips(Dataset[Visit]):
@@ -181,25 +202,25 @@ def collate(visits: Sequence[Visit]) -> TrainingBatch:
 
 
 def training_batches(
-    clips: TrainingClips,
+    samples: Samples,
     order: Order,
     *,
     first_step: int,
     end_step: int,
     workers: int,
     pin_memory: bool = False,
-) -> Iterator[TrainingBatch]:
+) -> Iterator[Batch]:
     """The parts of all steps from `first_step` on, in order."""
     with _however_many_workers():
         loader = DataLoader(
-            clips,
+            cast(Dataset[Any], samples),
             batch_sampler=_Parts(order, first_step, end_step),
-            collate_fn=collate,
+            collate_fn=samples.collate,
             num_workers=workers,
             pin_memory=pin_memory,
             prefetch_factor=2 if workers else None,
         )
-    with closing(clips.maker):  # without workers its child belongs to this process
+    with closing(samples):  # without workers its child belongs to this process
         yield from loader
 
 

@@ -1,27 +1,25 @@
-"""Training of action detection on videos with boxes at key frames."""
+"""Training of action detection on videos with boxes at key frames, put together."""
 
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import cast
+from dataclasses import asdict, replace
 
-import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
-
-from hiera_cli.checkpoints.open import save_model
-from hiera_cli.checkpoints.preprocessing import Preprocessing
-from hiera_cli.datasets.ava import ActionBox
-from hiera_cli.datasets.keyframes import KeyFrame, KeyFrameDataset, read_keyframes
-from hiera_cli.errors import Failure, MediaError, NoInputError, UsageError
-from hiera_cli.model.action_head import action_logits, action_targets
-from hiera_cli.model.device import choose_device
-from hiera_cli.model.hiera import Hiera
-from hiera_cli.training.data.order import Draw, Order, visit_rng
-from hiera_cli.training.detection.loop import DetectorRun, train_detector
-from hiera_cli.training.detection.options import ActionRecipe, changed
+from hiera_cli.datasets.keyframes import KeyFrameDataset, read_keyframes
+from hiera_cli.errors import NoInputError, UsageError
+from hiera_cli.model.action_head import ActionDetector, with_stride
+from hiera_cli.model.config import HieraConfig
+from hiera_cli.model.window_positions import tile_positions, with_size
+from hiera_cli.training.data.symmetries import find_counterparts
+from hiera_cli.training.detection.action_objective import ActionObjective
+from hiera_cli.training.detection.key_frames import ClipJitter, KeyFrameSamples
+from hiera_cli.training.detection.options import (
+    ActionOptions,
+    ActionRecipe,
+    DetectorChanges,
+    changed,
+    refuse_others,
+    shaped,
+)
+from hiera_cli.training.distributed import Process, joined_process
 from hiera_cli.training.initial import (
     Initial,
     copy_weights,
@@ -29,123 +27,27 @@ from hiera_cli.training.initial import (
     open_pretrained,
     seeded,
 )
-from hiera_cli.training.optim import lr_at, make_optimizer
+from hiera_cli.training.loop import train
+from hiera_cli.training.optim import cosine
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
 from hiera_cli.training.recipe import RecipeChanges
 from hiera_cli.training.records import Record
-from hiera_cli.training.state import TrainingState
+from hiera_cli.training.run import Run, assemble_run
 from hiera_cli.video.clips import ClipReader
 from hiera_cli.video.info import Limits
-from hiera_cli.video.keyframe_clips import clips_around
 
-SHORT_SIDES = (256 / 224, 320 / 224)  # of the jitter, in crops
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class ActionSample:
-    """A clip with boxes.
-
-    Attributes:
-        pixels: (3, T, S, S) uint8.
-        boxes: (N, 4) float32, corners in pixels.
-        targets: (N, K) float, one where a box has an action.
-    """
-
-    pixels: Tensor
-    boxes: Tensor
-    targets: Tensor
-
-
-class ActionLessons:
-    """Key frames with boxes, and the loss on them."""
-
-    def __init__(
-        self,
-        data: KeyFrameDataset,
-        preprocessing: Preprocessing,
-        *,
-        flip: bool,
-        seed: int,
-        device: torch.device,
-        clips: ClipOptions,
-    ) -> None:
-        self.frames = [frame for frame in data.frames if training_boxes(frame)]
-        self.data, self.preprocessing = data, preprocessing
-        self.flip, self.seed, self.device = flip, seed, device
-        self._reader = ClipReader(isolate=clips.isolate is not False, limits=Limits.of(clips))
-        self.close = self._reader.close
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def sample(self, draw: Draw) -> ActionSample | Failure:
-        """The clip around a key frame, resized, cropped and mirrored at random."""
-        frame, rng = self.frames[draw.sample_index], visit_rng(self.seed, draw, 0)
-        pixels = self.preprocessing
-        side = round(pixels.crop_size * rng.uniform(*SHORT_SIDES))
-        clips = clips_around(
-            self._reader,
-            frame.path,
-            [frame.timestamp],
-            num_frames=pixels.num_frames,
-            frame_stride=pixels.frame_stride,
-            short_side=side,
-        )
-        try:
-            with closing(clips):
-                clip = next(clips)
-        except MediaError as error:
-            return Failure(frame.path, error.kind, error.message)
-        return self._cropped(clip, training_boxes(frame), rng)
-
-    def _cropped(
-        self, clip: Tensor, boxes: tuple[ActionBox, ...], rng: np.random.Generator
-    ) -> ActionSample:
-        size = self.preprocessing.crop_size
-        height, width = clip.shape[-2:]
-        top, left = (int(rng.integers(side - size + 1)) for side in (height, width))
-        clip = clip[..., top : top + size, left : left + size]
-        corners = torch.tensor([box.corners for box in boxes]) * torch.tensor([width, height] * 2)
-        corners -= torch.tensor([left, top] * 2)
-        if self.flip and rng.random() < 0.5:
-            clip = clip.flip(-1)
-            corners[:, [0, 2]] = size - corners[:, [2, 0]]
-        corners.clamp_(0, size - 1)  # SlowFast keeps boxes outside as lines at the border
-        targets = action_targets([box.actions for box in boxes], self.data.action_ids)
-        return ActionSample(clip, corners.float(), targets)
-
-    def loss(self, model: nn.Module, samples: list[ActionSample]) -> Tensor:
-        """Binary cross entropy, the mean over all boxes and actions."""
-        pixels = self.preprocessing
-        shape = (1, 3, 1, 1, 1)
-        clips = torch.stack([sample.pixels for sample in samples]).to(self.device).float() / 255
-        mean, std = (
-            torch.tensor(v, device=self.device).view(shape) for v in (pixels.mean, pixels.std)
-        )
-        boxes = [sample.boxes.to(self.device) for sample in samples]
-        targets = torch.cat([sample.targets for sample in samples]).to(self.device)
-        logits = action_logits(cast(Hiera, model), (clips - mean) / std, boxes)
-        return F.binary_cross_entropy_with_logits(logits, targets)
-
-    def save(self, folder: Path, model: nn.Module) -> None:
-        """Write the network as a model folder."""
-        save_model(
-            folder,
-            cast(Hiera, model),
-            labels=self.data.actions,
-            preprocessing=self.preprocessing,
-            extra={"task": "detection", "action_ids": list(self.data.action_ids)},
-        )
-
-
-def training_boxes(frame: KeyFrame) -> tuple[ActionBox, ...]:
-    """True boxes, and detections: unlabelled ones are examples of doing none of the actions."""
-    known = {box.corners for box in frame.truth}
-    return frame.truth + tuple(box for box in frame.candidates if box.corners not in known)
+USED = ("model", "from_scratch", "freeze_backbone", "val", "symmetries")
+CLIPS_USED = ("max_pixels", "timeout", "isolate", "assume_fps", "frame_stride")
+RECIPE_UNUSED = ("repeats", "min_area")
 
 
 def finetune_actions(
-    options: FinetuneOptions, run: RunOptions, *, clips: ClipOptions, changes: RecipeChanges
+    options: FinetuneOptions,
+    run: RunOptions,
+    *,
+    clips: ClipOptions,
+    shape: DetectorChanges,
+    changes: RecipeChanges,
 ) -> Iterator[Record]:
     """Train action detection; the run's folder is a model for `hiera eval --task detection`.
 
@@ -153,6 +55,7 @@ def finetune_actions(
         options: which video model, on what folder of AVA's shape.
         run: where the results go, and how the run is carried out.
         clips: which frames, and what reading a file may cost.
+        shape: what is different from SlowFast's crops and the model's own map.
         changes: what is different from the paper's recipe.
 
     Yields:
@@ -162,68 +65,127 @@ def finetune_actions(
     Raises:
         HieraError: the data, the model or the settings do not work out; see its kinds.
     """
-    recipe = changed(ActionRecipe(), changes)
+    refuse_others(options, used=USED)
+    refuse_others(clips, used=CLIPS_USED)
+    if set(options.symmetries or ()) - {"mirror"}:
+        raise UsageError("of the symmetries only --symmetry mirror is for boxes")
+    recipe = changed(ActionRecipe(), changes, unused=RECIPE_UNUSED)
+    wanted = shaped(ActionOptions(), shape)
+    with joined_process(run.device) as process:
+        yield from train(_prepare(options, run, clips, wanted, recipe, process))
+
+
+def _prepare(
+    options: FinetuneOptions,
+    run: RunOptions,
+    clips: ClipOptions,
+    wanted: ActionOptions,
+    recipe: ActionRecipe,
+    process: Process,
+) -> Run:
+    """Read the data and build the model: everything before the first step."""
     data = read_keyframes(options.data, split="train")
+    validation = find_validation(data, options)
     initial = (open_architecture if options.from_scratch else open_pretrained)(options.model)
-    device = choose_device(run.device)
     with seeded(run.seed):
-        model = make_classifier(initial, recipe, num_classes=len(data.actions)).to(device)
-    pixels = initial.preprocessing
-    lessons = ActionLessons(
-        data,
-        replace(pixels, frame_stride=clips.frame_stride or pixels.frame_stride),
-        flip=recipe.flip,
-        seed=run.seed,
-        device=device,
-        clips=clips,
+        model = make_action_detector(initial, wanted, recipe, num_classes=len(data.actions))
+    model.gradient_checkpointing = run.checkpoint_activations
+    if options.freeze_backbone:
+        model.requires_grad_(requires_grad=False)
+        model.head.requires_grad_()
+    size, before = model.config.input_size[-1], initial.preprocessing
+    pixels = replace(
+        before,
+        crop_size=size,
+        short_side=max(size, before.short_side * size // before.crop_size),
+        frame_stride=clips.frame_stride or before.frame_stride,
     )
-    if not lessons.frames:
-        raise NoInputError(f"no key frame of {data.source} has a box")
-    order = Order(len(lessons), recipe.batch_size, seed=run.seed)
-    optimizer = make_optimizer(model, recipe, num_blocks=sum(initial.config.stages))
-
-    def lr(step: int, num_steps: int) -> float:
-        warmup = round(recipe.warmup_epochs * order.steps_per_epoch)
-        peak, least = recipe.lr, recipe.min_lr
-        return lr_at(step, num_steps=num_steps, warmup_steps=warmup, lr=peak, min_lr=least)
-
-    with closing(lessons):
-        yield from train_detector(
-            DetectorRun(
-                lessons,
-                TrainingState(model, optimizer, torch.amp.GradScaler(enabled=False), None),
-                order,
-                recipe,
-                lr,
-                run,
-                device,
-                settings={
-                    "data": options.data,
-                    "model": options.model,
-                    "recipe": {k: v for k, v in asdict(recipe).items() if k != "betas"},
-                },
-            )
-        )
+    limits, isolate = Limits.of(clips), clips.isolate is not False
+    samples = KeyFrameSamples(
+        data,
+        pixels,
+        ClipJitter.of(wanted, data.actions, flip=recipe.flip, symmetric=_symmetric(data, options)),
+        seed=run.seed,
+        reader=ClipReader(isolate=isolate, limits=limits),
+    )
+    objective = ActionObjective(
+        data, pixels, validation=validation, limits=limits, isolate=isolate, process=process
+    )
+    return assemble_run(
+        objective,
+        model.to(process.device),
+        samples=samples,
+        num_samples=len(samples),
+        recipe=recipe,
+        schedule=cosine,
+        options=run,
+        process=process,
+        config=model.config,
+        settings={"data": options.data, "model": options.model, **asdict(wanted)},
+    )
 
 
-def make_classifier(initial: Initial, recipe: ActionRecipe, *, num_classes: int) -> Hiera:
-    """The network with a fresh head of one output an action.
+def find_validation(data: KeyFrameDataset, options: FinetuneOptions) -> KeyFrameDataset | None:
+    """The key frames to validate on: `--val`, or the training data's val split, if it has one.
 
     Raises:
-        UsageError: the model is for pictures.
-        WeightsError: the weights do not fit.
+        UsageError: `--val` cannot be read, or has other actions.
+    """
+    try:
+        found = read_keyframes(options.val or options.data, split="val")
+    except (UsageError, NoInputError):
+        if options.val:
+            raise
+        return None
+    if found.source == data.source:
+        return None
+    if found.actions != data.actions:
+        raise UsageError(f"the actions of {found.source} are not those of {data.source}")
+    return found
+
+
+def _symmetric(data: KeyFrameDataset, options: FinetuneOptions) -> bool:
+    """Whether `--symmetry mirror` is given.
+
+    Raises:
+        UsageError: it is, and no action has a mirror image.
+    """
+    if not options.symmetries:
+        return False
+    mirrored = find_counterparts(data.actions, "mirror")
+    if all(counterpart is None for counterpart in mirrored):
+        raise UsageError(f"no action of {data.source} has a mirror image")
+    return True
+
+
+def make_action_detector(
+    initial: Initial, wanted: ActionOptions, recipe: ActionRecipe, *, num_classes: int
+) -> ActionDetector:
+    """The network with a fresh head of one output an action, at the size and stride wanted.
+
+    Raises:
+        UsageError: the model is for pictures, or has no such stride.
+        WeightsError: mask units do not fill the size, or the weights do not fit.
     """
     if not initial.config.is_video:
         raise UsageError("actions are told from videos: a video model is needed",
                          hint="for example -m hiera_base_16x224")  # fmt: skip
+    trained: HieraConfig = initial.config
+    size = wanted.size or trained.input_size[-1]
+    config = with_size(trained, size, size)
+    if wanted.stride is not None:
+        config = with_stride(config, wanted.stride)
     config = replace(
-        initial.config,
+        config,
         num_classes=num_classes,
+        bank_size=0,
+        num_neighbours=0,
         drop_path_rate=recipe.drop_path,
         head_dropout=recipe.head_dropout,
     )
-    model = Hiera(config)
+    model = ActionDetector(config)
     if initial.weights is not None:
-        weights = {n: w for n, w in initial.weights.items() if not n.startswith("head.")}
-        copy_weights(model, weights, fresh=("norm.", "head."))
+        weights = tile_positions(initial.weights, trained, config)
+        encoder = {name: w for name, w in weights.items() if not name.startswith("head.")}
+        copy_weights(model, encoder, fresh=("norm.", "head."))
     return model

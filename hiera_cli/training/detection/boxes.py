@@ -1,26 +1,29 @@
-"""Training of object detectors on COCO files."""
+"""Training of object detectors on COCO files, put together."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, replace
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from hiera_cli.checkpoints.detector import save_detector
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.datasets.coco import CocoDataset, find_coco, read_coco
-from hiera_cli.errors import Failure, MediaError, UsageError
+from hiera_cli.errors import NoInputError, UsageError
 from hiera_cli.model.box_detector import BoxDetector, BoxDetectorConfig
 from hiera_cli.model.config import HieraConfig
-from hiera_cli.model.device import choose_device
 from hiera_cli.model.hiera import Encoder, Hiera
 from hiera_cli.model.pyramid import windows_for
 from hiera_cli.model.window_positions import tile_positions, with_size
-from hiera_cli.training.data.order import Draw, Order, visit_rng
-from hiera_cli.training.detection.loop import DetectorRun, stepped_lr, train_detector
-from hiera_cli.training.detection.options import BoxOptions, BoxRecipe, changed
-from hiera_cli.training.detection.pictures import BoxSample, Jitter, jittered, stack
+from hiera_cli.training.detection.box_objective import BoxObjective
+from hiera_cli.training.detection.options import (
+    BoxOptions,
+    BoxRecipe,
+    DetectorChanges,
+    changed,
+    refuse_others,
+    shaped,
+)
+from hiera_cli.training.detection.pictures import Jitter, PictureSamples
+from hiera_cli.training.distributed import Process, joined_process
 from hiera_cli.training.initial import (
     Initial,
     copy_weights,
@@ -28,67 +31,35 @@ from hiera_cli.training.initial import (
     open_pretrained,
     seeded,
 )
-from hiera_cli.training.optim import make_optimizer
-from hiera_cli.training.options import FinetuneOptions, RunOptions
+from hiera_cli.training.loop import train
+from hiera_cli.training.optim import stepped
+from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
 from hiera_cli.training.recipe import RecipeChanges
 from hiera_cli.training.records import Record
-from hiera_cli.training.state import TrainingState
-from hiera_cli.video.pictures import read_picture
+from hiera_cli.training.run import Run, assemble_run
+from hiera_cli.video.info import Limits
 
 LEAST_SPREAD = 0.02
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class BoxLessons:
-    """Pictures with boxes, and the detector's losses on them."""
-
-    data: CocoDataset
-    preprocessing: Preprocessing
-    jitter: Jitter
-    seed: int
-    device: torch.device
-
-    def __len__(self) -> int:
-        return len(self.data.pictures)
-
-    def sample(self, draw: Draw) -> BoxSample | Failure:
-        """A jittered picture with its boxes."""
-        picture = self.data.pictures[draw.sample_index]
-        try:
-            rgb = read_picture(picture.path)
-        except MediaError as error:
-            return Failure(picture.path, error.kind, error.message)
-        return jittered(rgb, picture, self.jitter, visit_rng(self.seed, draw, 0))
-
-    def loss(self, model: nn.Module, samples: list[BoxSample]) -> Tensor:
-        """The sum of the four losses: proposals and boxes, what and where."""
-        mean, std = (
-            torch.tensor(values, device=self.device).view(3, 1, 1)
-            for values in (self.preprocessing.mean, self.preprocessing.std)
-        )
-        pixels = stack([sample.pixels for sample in samples], self.jitter.size, mean, std)
-        sizes = [(sample.pixels.shape[1], sample.pixels.shape[2]) for sample in samples]
-        targets = [
-            {"boxes": s.boxes.to(self.device), "labels": s.labels.to(self.device)} for s in samples
-        ]
-        losses: dict[str, Tensor] = model(pixels, sizes, targets)[1]
-        return torch.stack(list(losses.values())).sum()
-
-    def save(self, folder: Path, model: nn.Module) -> None:
-        """Write the detector as a model folder."""
-        assert isinstance(model, BoxDetector)
-        save_detector(folder, model, labels=self.data.classes, preprocessing=self.preprocessing)
+USED = ("model", "from_scratch", "freeze_backbone", "val")
+CLIPS_USED = ("max_pixels", "timeout")
+RECIPE_UNUSED = ("repeats", "min_area", "warmup_epochs", "min_lr")
 
 
 def finetune_boxes(
-    options: FinetuneOptions, run: RunOptions, *, boxes: BoxOptions, changes: RecipeChanges
+    options: FinetuneOptions,
+    run: RunOptions,
+    *,
+    clips: ClipOptions,
+    shape: DetectorChanges,
+    changes: RecipeChanges,
 ) -> Iterator[Record]:
     """Train an object detector; the run's folder becomes a model for `hiera eval --task boxes`.
 
     Args:
         options: which image model, on what COCO data set.
         run: where the results go, and how the run is carried out.
-        boxes: the shape of the detector, and the jitter.
+        clips: what reading a file may cost.
+        shape: what is different from the paper's detector and jitter.
         changes: what is different from the paper's recipe.
 
     Yields:
@@ -98,35 +69,71 @@ def finetune_boxes(
     Raises:
         HieraError: the data, the model or the settings do not work out; see its kinds.
     """
-    recipe = changed(BoxRecipe(), changes)
+    refuse_others(options, used=USED)
+    refuse_others(clips, used=CLIPS_USED)
+    recipe = changed(BoxRecipe(), changes, unused=RECIPE_UNUSED)
+    boxes = shaped(BoxOptions(), shape)
+    with joined_process(run.device) as process:
+        yield from train(_prepare(options, run, clips, boxes, recipe, process))
+
+
+def _prepare(
+    options: FinetuneOptions,
+    run: RunOptions,
+    clips: ClipOptions,
+    boxes: BoxOptions,
+    recipe: BoxRecipe,
+    process: Process,
+) -> Run:
+    """Read the data and build the model: everything before the first step."""
     data = read_coco(find_coco(options.data, split="train"))
-    find = open_architecture if options.from_scratch else open_pretrained
-    initial = find(options.model)
-    device = choose_device(run.device)
+    validation = find_validation(data, options)
+    initial = (open_architecture if options.from_scratch else open_pretrained)(options.model)
     with seeded(run.seed):
-        model = make_detector(initial, boxes, recipe, num_classes=len(data.classes)).to(device)
-    lessons = BoxLessons(
-        data,
-        _preprocessing(initial, boxes.size),
+        model = make_detector(initial, boxes, recipe, num_classes=len(data.classes))
+    encoder = model.pyramid.encoder
+    encoder.gradient_checkpointing = run.checkpoint_activations
+    if options.freeze_backbone:
+        encoder.requires_grad_(requires_grad=False)
+    pixels = _preprocessing(initial, boxes.size)
+    limits = Limits.of(clips)
+    samples = PictureSamples(
+        data.pictures,
         Jitter(boxes.size, boxes.min_scale, boxes.max_scale, recipe.flip),
         seed=run.seed,
-        device=device,
+        limits=limits,
     )
-    num_blocks = sum(initial.config.stages)
-    optimizer = make_optimizer(model, recipe, num_blocks=num_blocks)
-    order = Order(len(data.pictures), recipe.batch_size, seed=run.seed)
-    yield from train_detector(
-        DetectorRun(
-            lessons,
-            TrainingState(model, optimizer, torch.amp.GradScaler(enabled=False), None),
-            order,
-            recipe,
-            lambda step, num: stepped_lr(step, num, lr=recipe.lr, warmup_steps=recipe.warmup_steps),
-            run,
-            device,
-            settings={"data": options.data, "model": options.model, **asdict(boxes)},
-        )
+    return assemble_run(
+        BoxObjective(data, pixels, validation=validation, limits=limits, process=process),
+        model.to(process.device),
+        samples=samples,
+        num_samples=len(data.pictures),
+        recipe=recipe,
+        schedule=stepped(recipe.warmup_steps),
+        options=run,
+        process=process,
+        config=encoder.config,
+        settings={"data": options.data, "model": options.model, **asdict(boxes)},
     )
+
+
+def find_validation(data: CocoDataset, options: FinetuneOptions) -> CocoDataset | None:
+    """The pictures to validate on: `--val`, or the training data's val split, if it has one.
+
+    Raises:
+        UsageError: `--val` cannot be read, or has other classes.
+    """
+    try:
+        found = read_coco(find_coco(options.val or options.data, split="val"))
+    except (UsageError, NoInputError):
+        if options.val:
+            raise
+        return None
+    if found.path == data.path:
+        return None
+    if found.classes != data.classes:
+        raise UsageError(f"the classes of {found.path} are not those of {data.path}")
+    return found
 
 
 def make_detector(

@@ -1,13 +1,17 @@
 """What the training of a detector can be told, and the papers' numbers."""
 
-from dataclasses import asdict, dataclass, fields
-from typing import TypeVar
+from collections.abc import Collection
+from dataclasses import MISSING, asdict, dataclass, fields, replace
+from typing import Any, TypeVar
 
 from hiera_cli.errors import UsageError
 from hiera_cli.options import check_at_least
 from hiera_cli.training.recipe import OptimizerName, Recipe, RecipeChanges, check_recipe
 
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
+AnyShape = TypeVar("AnyShape", "BoxOptions", "ActionOptions")
+
+_FLAGS = {"symmetries": "--symmetry", "compile_model": "--compile", "data": "DATASET"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,15 +101,94 @@ class BoxOptions:
         check_at_least(self.min_scale, max_scale=self.max_scale)
 
 
-def changed(recipe: AnyRecipe, changes: RecipeChanges) -> AnyRecipe:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionOptions:
+    """What an action detector looks at; the defaults are SlowFast's for AVA.
+
+    Attributes:
+        size: side of the training crop in pixels; None: the model's own.
+        stride: pixels between two positions of the last map, in which boxes are looked up; None:
+            the model's own (32 for the official ones). Fewer poolings, the same weights.
+        min_scale, max_scale: of the short side of training frames, where 1 is the crop.
+        min_visible: share of a box that the crop must show; with 0 boxes outside are learnt from,
+            too, as lines at the crop's border.
+    """
+
+    size: int | None = None
+    stride: int | None = None
+    min_scale: float = 256 / 224
+    max_scale: float = 320 / 224
+    min_visible: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot mean anything.
+
+        Raises:
+            UsageError: a value out of range.
+        """
+        check_at_least(16, size=self.size)
+        check_at_least(1, stride=self.stride)
+        check_at_least(0.1, min_scale=self.min_scale)
+        check_at_least(self.min_scale, max_scale=self.max_scale)
+        check_at_least(0, min_visible=self.min_visible)
+        if self.min_visible > 1:
+            raise UsageError(f"--min-visible must be in 0..1, not {self.min_visible}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorChanges:
+    """What a user wants different from a task's `BoxOptions` or `ActionOptions`; None: nothing."""
+
+    size: int | None = None
+    width: int | None = None
+    head_convs: int | None = None
+    anchor_scale: float | None = None
+    proposals: int | None = None
+    stride: int | None = None
+    min_scale: float | None = None
+    max_scale: float | None = None
+    min_visible: float | None = None
+
+
+def shaped(options: AnyShape, changes: DetectorChanges) -> AnyShape:
+    """The task's options with a user's changes.
+
+    Raises:
+        UsageError: a change that this task does not have, or one out of range.
+    """
+    given = {name: value for name, value in asdict(changes).items() if value is not None}
+    _refuse(set(given) - {f.name for f in fields(options)})
+    return replace(options, **given)
+
+
+def changed(
+    recipe: AnyRecipe, changes: RecipeChanges, *, unused: Collection[str] = ()
+) -> AnyRecipe:
     """The recipe with a user's changes, as `Recipe.changed` makes them.
 
     Raises:
-        UsageError: a number that this recipe does not have, or one out of range.
+        UsageError: a number that this recipe does not have or use, or one out of range.
     """
     given = {name: value for name, value in asdict(changes).items() if value is not None}
-    foreign = set(given) - {field.name for field in fields(recipe)}
-    if foreign:
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(foreign))
-        raise UsageError(f"{flags} has no meaning for this task")
+    _refuse((set(given) - {f.name for f in fields(recipe)}) | (set(given) & set(unused)))
     return recipe.changed(changes)
+
+
+def refuse_others(options: Any, *, used: Collection[str]) -> None:
+    """Refuse options that a task would not look at.
+
+    Args:
+        options: a dataclass.
+        used: its fields that mean something.
+
+    Raises:
+        UsageError: another one is not as by default.
+    """
+    others = (f for f in fields(options) if f.name not in used and f.default is not MISSING)
+    _refuse({f.name for f in others if getattr(options, f.name) != f.default})
+
+
+def _refuse(names: Collection[str]) -> None:
+    if names:
+        flags = ", ".join(_FLAGS.get(n, f"--{n.replace('_', '-')}") for n in sorted(names))
+        raise UsageError(f"{flags} has no meaning for this task")

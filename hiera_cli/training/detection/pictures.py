@@ -5,7 +5,9 @@ enlarged or shrunk by a random factor, and a random part of it is taken, padded 
 right where it is smaller.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hiera_cli.datasets.coco import BoxPicture
+from hiera_cli.errors import Failure, MediaError
+from hiera_cli.training.data.order import Draw, visit_rng
+from hiera_cli.training.data.samples import SampleBatch
+from hiera_cli.video.info import Limits
+from hiera_cli.video.pictures import read_picture
 
 MIN_SIDE = 1.0  # pixels that must be left of a box
 
@@ -32,6 +39,15 @@ class BoxSample:
     boxes: Tensor
     labels: Tensor
 
+    def to(self, device: torch.device) -> Self:
+        """The sample on the device."""
+        return replace(
+            self,
+            pixels=self.pixels.to(device),
+            boxes=self.boxes.to(device),
+            labels=self.labels.to(device),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Jitter:
@@ -49,10 +65,51 @@ class Jitter:
     flip: bool = True
 
 
-def fit(rgb: npt.NDArray[np.uint8], size: int) -> tuple[Tensor, float]:
-    """(H, W, 3) uint8 to (3, h, w) uint8 whose longer side is `size`, and the factor."""
-    factor = size / max(rgb.shape[:2])
-    return resize(rgb, factor), factor
+@dataclass(frozen=True, eq=False, slots=True)
+class PictureSamples:
+    """The pictures of a COCO file.
+
+    Attributes:
+        pictures: with their boxes.
+        jitter: how they are changed.
+        seed: of all that is drawn.
+        limits: what reading a file may cost.
+    """
+
+    pictures: tuple[BoxPicture, ...]
+    jitter: Jitter
+    seed: int
+    limits: Limits
+
+    @property
+    def unit(self) -> str:
+        """What is counted."""
+        return "pictures"
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, draw: Draw) -> BoxSample | Failure:
+        """A jittered picture with its boxes."""
+        picture = self.pictures[draw.sample_index]
+        try:
+            rgb = read_picture(picture.path, limits=self.limits)
+        except MediaError as error:
+            return Failure(picture.path, error.kind, error.message)
+        return jittered(rgb, picture, self.jitter, visit_rng(self.seed, draw, 0))
+
+    def collate(self, visits: Sequence[BoxSample | Failure]) -> SampleBatch:
+        """Samples and failures."""
+        return SampleBatch.of(visits)
+
+    def blank(self) -> SampleBatch:
+        """A black picture without boxes."""
+        pixels = torch.zeros(3, self.jitter.size, self.jitter.size, dtype=torch.uint8)
+        nothing = torch.zeros(0, dtype=torch.int64)
+        return SampleBatch((BoxSample(pixels, torch.zeros(0, 4), nothing),))
+
+    def close(self) -> None:
+        """Nothing is kept open."""
 
 
 def resize(rgb: npt.NDArray[np.uint8], factor: float) -> Tensor:

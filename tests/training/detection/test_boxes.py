@@ -8,17 +8,26 @@ from hiera_cli.checkpoints.detector import open_detector
 from hiera_cli.errors import UsageError
 from hiera_cli.model.window_positions import tile_positions
 from hiera_cli.training.detection.boxes import finetune_boxes, fresh_encoder, make_detector
-from hiera_cli.training.detection.loop import stepped_lr
-from hiera_cli.training.detection.options import BoxOptions, BoxRecipe, changed
+from hiera_cli.training.detection.options import (
+    BoxOptions,
+    BoxRecipe,
+    DetectorChanges,
+    changed,
+    refuse_others,
+    shaped,
+)
 from hiera_cli.training.initial import Initial
-from hiera_cli.training.options import FinetuneOptions, RunOptions
+from hiera_cli.training.optim import stepped
+from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
 from hiera_cli.training.recipe import FinetuneChanges
 from hiera_cli.training.records import Epoch, Skipped, Started, Step
 from tests.coco import CLASSES, write_shapes
 from tests.configs import tiny_image, tiny_video
 
-SMALL = BoxOptions(size=64, width=16, head_convs=1, anchor_scale=4, proposals=20,
-                   min_scale=0.8, max_scale=1.2)  # fmt: skip
+SHAPE = DetectorChanges(size=64, width=16, head_convs=1, anchor_scale=4, proposals=20,
+                        min_scale=0.8, max_scale=1.2)  # fmt: skip
+SMALL = shaped(BoxOptions(), SHAPE)
+CLIPS = ClipOptions()
 CHANGES = FinetuneChanges(epochs=2, batch_size=2, lr=1e-3, drop_path=0)
 
 
@@ -34,7 +43,8 @@ def train(shapes, out, **changes):
         data=str(shapes), model=str(shapes.parent / "config.json"), from_scratch=True
     )
     run = RunOptions(out=out, device="cpu", workers=0)
-    return list(finetune_boxes(options, run, boxes=SMALL, changes=replace(CHANGES, **changes)))
+    changed_recipe = replace(CHANGES, **changes)
+    return list(finetune_boxes(options, run, clips=CLIPS, shape=SHAPE, changes=changed_recipe))
 
 
 def test_a_run_is_a_detector(shapes, tmp_path):
@@ -58,7 +68,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(shapes, tmp_path):
         data=str(shapes), model=str(shapes.parent / "config.json"), from_scratch=True
     )
     run = RunOptions(out=tmp_path / "cut", device="cpu", workers=0)
-    records = finetune_boxes(options, run, boxes=SMALL, changes=CHANGES)
+    records = finetune_boxes(options, run, clips=CLIPS, shape=SHAPE, changes=CHANGES)
     while not isinstance(next(records), Epoch):
         pass
     records.close()
@@ -72,19 +82,26 @@ def test_another_run_is_refused(shapes, tmp_path):
     options = FinetuneOptions(data=str(shapes), model=str(shapes.parent / "config.json"),
                               from_scratch=True)  # fmt: skip
     run = RunOptions(out=tmp_path / "run", device="cpu", workers=0)
-    with pytest.raises(UsageError, match="other settings"):
-        list(finetune_boxes(options, run, boxes=replace(SMALL, width=8), changes=CHANGES))
+    other = replace(SHAPE, width=8)
+    with pytest.raises(UsageError, match="width 16 -> 8"):
+        list(finetune_boxes(options, run, clips=CLIPS, shape=other, changes=CHANGES))
 
 
 def test_numbers_of_other_tasks_are_refused():
     with pytest.raises(UsageError, match="--mixup"):
         changed(BoxRecipe(), FinetuneChanges(mixup=0.5))
+    with pytest.raises(UsageError, match="--min-lr, --repeats"):
+        changed(BoxRecipe(), FinetuneChanges(repeats=2, min_lr=0.1), unused=("repeats", "min_lr"))
     assert changed(BoxRecipe(), FinetuneChanges(lr=1e-3)).lr == 1e-3
+    with pytest.raises(UsageError, match="--stride"):
+        shaped(BoxOptions(), DetectorChanges(stride=16))
+    with pytest.raises(UsageError, match="--calibrate, --symmetry"):
+        refuse_others(FinetuneOptions(data="x", calibrate=True, symmetries=["mirror"]), used=())
 
 
 def test_the_papers_schedule():
     def lr(step):
-        return stepped_lr(step, 184_375, lr=1.0, warmup_steps=250)
+        return stepped(250)(BoxRecipe(lr=1.0), step, 184_375, 1844)
 
     assert lr(0) == pytest.approx(0.001)
     assert lr(125) == pytest.approx(0.5005)

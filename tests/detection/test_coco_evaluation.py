@@ -7,15 +7,15 @@ import pytest
 from hiera_cli.checkpoints.detector import LoadedDetector
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.datasets.coco import read_coco
-from hiera_cli.errors import Failure, UsageError
-from hiera_cli.model.box_detector import BoxDetector, BoxDetectorConfig
-from hiera_cli.tasks.detection.coco_evaluation import (
+from hiera_cli.detection.coco_evaluation import (
     PictureBoxes,
     find_all,
     score_boxes,
     write_scores,
 )
-from hiera_cli.tasks.detection.detector import Boxes, detect_objects
+from hiera_cli.detection.detector import Boxes, detect_objects
+from hiera_cli.errors import Failure, UsageError
+from hiera_cli.model.box_detector import BoxDetector, BoxDetectorConfig
 from hiera_cli.training.detection.boxes import fresh_encoder
 from hiera_cli.video.info import Limits
 from tests.coco import CLASSES, write_shapes

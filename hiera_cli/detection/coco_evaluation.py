@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import numpy as np
 
 from hiera_cli.checkpoints.detector import LoadedDetector
 from hiera_cli.datasets.coco import BoxPicture, CocoDataset
+from hiera_cli.detection.detector import Boxes, detect_objects
 from hiera_cli.errors import Failure, MediaError, UsageError
 from hiera_cli.files import write_text
-from hiera_cli.tasks.detection.detector import Boxes, detect_objects
 from hiera_cli.video.info import Limits
 from hiera_cli.video.pictures import read_picture
 
@@ -68,6 +69,11 @@ class BoxScores:
     num_outside: int
     model: str
     dataset: str
+
+
+def can_score_boxes() -> bool:
+    """Whether pycocotools is installed."""
+    return find_spec("pycocotools") is not None
 
 
 def find_all(

@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from hiera_cli.tasks.detection.metrics import FrameBoxes, average_precision, frame_map, iou_matrix
+from hiera_cli.detection.metrics import FrameBoxes, average_precision, frame_map, iou_matrix
 
 
 def boxes_of(rows):

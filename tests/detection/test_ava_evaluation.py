@@ -10,19 +10,20 @@ import torch
 from hiera_cli.checkpoints.open import open_model
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.datasets.keyframes import read_keyframes
-from hiera_cli.errors import Failure, NoInputError, UsageError
-from hiera_cli.model.action_head import action_logits, action_targets, at_size
-from hiera_cli.model.hiera import Hiera
-from hiera_cli.synth.options import ActorOptions
-from hiera_cli.tasks.actors import synthesise_actors
-from hiera_cli.tasks.detection.action_scores import whole_units
-from hiera_cli.tasks.detection.ava_evaluation import (
+from hiera_cli.detection.action_scores import whole_units
+from hiera_cli.detection.ava_evaluation import (
     ScoredFrame,
     score_key_frames,
     summarise,
     write_action_scores,
 )
+from hiera_cli.errors import Failure, NoInputError, UsageError
+from hiera_cli.model.action_head import action_logits, action_targets, at_size
+from hiera_cli.model.hiera import Hiera
+from hiera_cli.synth.options import ActorOptions
+from hiera_cli.tasks.actors import synthesise_actors
 from hiera_cli.training.detection.actions import finetune_actions
+from hiera_cli.training.detection.options import DetectorChanges
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
 from hiera_cli.training.recipe import FinetuneChanges
 from hiera_cli.training.records import Epoch
@@ -30,6 +31,7 @@ from hiera_cli.video.info import Limits
 from tests.configs import tiny_video
 from tests.model.networks import lively_hiera
 
+SHAPE = DetectorChanges()
 CHANGES = FinetuneChanges(epochs=1, batch_size=4, lr=0.01, optimizer="adamw", flip=False)
 
 
@@ -55,7 +57,7 @@ def run(actors, tmp_path_factory):
     )
     out = RunOptions(out=folder / "run", device="cpu", workers=0)
     clips = ClipOptions(isolate=False)
-    records = list(finetune_actions(options, out, clips=clips, changes=CHANGES))
+    records = list(finetune_actions(options, out, clips=clips, shape=SHAPE, changes=CHANGES))
     assert isinstance(records[-1], Epoch)
     return folder / "run"
 

@@ -1,0 +1,1 @@
+"""Detectors at work, of objects and of actions, and the figures they are judged by."""
