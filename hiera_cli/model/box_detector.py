@@ -10,18 +10,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import torch
 from torch import Tensor, nn
-from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead, FastRCNNPredictor
 from torchvision.models.detection.image_list import ImageList
-from torchvision.models.detection.roi_heads import RoIHeads
-from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
-from torchvision.ops import FeaturePyramidNetwork, roi_align
+from torchvision.models.detection.rpn import RPNHead
+from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
-from torchvision.ops.poolers import LevelMapper
 
 from hiera_cli.errors import WeightsError
+from hiera_cli.model.detector_parts import (
+    AlignedPool,
+    BoxHeads,
+    ChannelNorm,
+    ExactAnchors,
+    Proposals,
+)
 from hiera_cli.model.hiera import Encoder
 from hiera_cli.model.pyramid import FeaturePyramid, Windows
 
@@ -81,46 +84,6 @@ class BoxDetectorConfig:
                 raise WeightsError(f"detector: {name} is {value}, not in {low}..{high}")
 
 
-class ChannelNorm(nn.Module):
-    """LayerNorm over the channels of (B, C, H, W), float."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(channels, eps=1e-6)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the same."""
-        normed: Tensor = self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        return normed
-
-
-class AlignedPool(nn.Module):
-    """RoIAlign with the half-pixel shift, on the level that suits a box's size (k0 = 4 at 224)."""
-
-    def __init__(self, size: int, strides: Sequence[int]) -> None:
-        super().__init__()
-        self.size, self.strides = size, tuple(strides)
-        first = self.strides[0].bit_length() - 1
-        self.level_of = LevelMapper(first, first + len(self.strides) - 1)
-
-    def forward(
-        self, maps: Mapping[str, Tensor], boxes: list[Tensor], _sizes: list[tuple[int, int]]
-    ) -> Tensor:
-        """Maps by level and boxes of each picture (N, 4) to (sum N, C, size, size), float."""
-        levels = list(maps.values())[: len(self.strides)]
-        numbers = [torch.full_like(found[:, :1], i) for i, found in enumerate(boxes)]
-        rois = torch.cat([torch.cat(pair, 1) for pair in zip(numbers, boxes, strict=True)])
-        chosen = self.level_of(boxes)
-        out = levels[0].new_zeros(len(rois), levels[0].shape[1], self.size, self.size)
-        for index, (level, stride) in enumerate(zip(levels, self.strides, strict=True)):
-            rows = torch.where(chosen == index)[0]
-            pooled = roi_align(
-                level, rois[rows].to(level.dtype), self.size, 1 / stride, aligned=True
-            )
-            out = out.index_put((rows,), pooled.to(out.dtype))
-        return out
-
-
 class BoxDetector(nn.Module):
     """Where things are in a picture, and what.
 
@@ -173,14 +136,14 @@ class BoxDetector(nn.Module):
         return found, {**rpn_losses, **losses}
 
 
-def _proposal_network(config: BoxDetectorConfig, strides: Sequence[int]) -> RegionProposalNetwork:
-    """torchvision's, with ViTDet's numbers: the matcher's 0.3 and 0.7, 256 anchors a picture."""
+def _proposal_network(config: BoxDetectorConfig, strides: Sequence[int]) -> Proposals:
+    """ViTDet's numbers: the matcher's 0.3 and 0.7, 256 anchors a picture."""
     levels = (*strides, 2 * strides[-1])
-    sides = tuple((round(config.anchor_scale * stride),) for stride in levels)
-    anchors = AnchorGenerator(sides, (RATIOS,) * len(sides))
+    sides = tuple((config.anchor_scale * stride,) for stride in levels)
+    anchors = ExactAnchors(sides, (RATIOS,) * len(sides))
     head = RPNHead(config.channels, len(RATIOS), conv_depth=config.rpn_convs)
     num = config.proposals
-    return RegionProposalNetwork(
+    return Proposals(
         anchors,
         head,
         fg_iou_thresh=0.7,
@@ -193,7 +156,7 @@ def _proposal_network(config: BoxDetectorConfig, strides: Sequence[int]) -> Regi
     )
 
 
-def _box_heads(config: BoxDetectorConfig, strides: Sequence[int]) -> RoIHeads:
+def _box_heads(config: BoxDetectorConfig, strides: Sequence[int]) -> BoxHeads:
     """Four convolutions with LayerNorm and a linear layer; 512 boxes a picture, a quarter good."""
     width = 4 * config.channels
     head = FastRCNNConvFCHead(
@@ -202,7 +165,7 @@ def _box_heads(config: BoxDetectorConfig, strides: Sequence[int]) -> RoIHeads:
         [width],
         norm_layer=partial(ChannelNorm),
     )
-    return RoIHeads(
+    return BoxHeads(
         AlignedPool(BOX_PIXELS, strides),
         head,
         FastRCNNPredictor(width, config.num_classes + 1),
