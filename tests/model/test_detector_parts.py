@@ -5,12 +5,11 @@ from hiera_cli.model.detector_parts import ExactAnchors, box_losses
 
 
 def test_anchors_have_exactly_their_size_and_ratio():
-    anchors = ExactAnchors(((20.0,),), ((0.5, 1.0, 2.0),)).generate_anchors(
-        (20.0,), (0.5, 1.0, 2.0)
-    )
+    ratios = (0.5, 1.0, 2.0)
+    anchors = ExactAnchors(((20.0,),), (ratios,)).generate_anchors((20.0,), ratios)
     sides = anchors[:, 2:] - anchors[:, :2]
     assert sides.prod(1).tolist() == pytest.approx([400.0] * 3)
-    assert (sides[:, 1] / sides[:, 0]).tolist() == pytest.approx([0.5, 1.0, 2.0])
+    assert (sides[:, 1] / sides[:, 0]).tolist() == pytest.approx(list(ratios))
     assert (anchors[:, 2:] + anchors[:, :2]).abs().max() == 0
 
 
