@@ -2,18 +2,17 @@
 
 import math
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from torch import nn
-
 from hiera_cli.errors import Failure, NoInputError, UsageError
 from hiera_cli.training.checkpoint import RunFolder, read_state, read_weights
+from hiera_cli.training.compiled import wrapped_model
 from hiera_cli.training.data.batches import training_batches
 from hiera_cli.training.data.samples import Batch
 from hiera_cli.training.distributed import gather_objects, wait_for_all
-from hiera_cli.training.optim import set_lr
 from hiera_cli.training.records import (
     Epoch,
     MetricsLog,
@@ -24,7 +23,7 @@ from hiera_cli.training.records import (
     Validation,
 )
 from hiera_cli.training.run import Run
-from hiera_cli.training.step import backward, update, wrapped_model
+from hiera_cli.training.step import StepUnderWay, begin_step, end_step, max_under_way
 
 
 def train(run: Run) -> Iterator[Record]:
@@ -46,13 +45,17 @@ def train(run: Run) -> Iterator[Record]:
     if run.start_loss is not None and run.state.step == 0:
         yield _logged(_judge_start(run, folder), run, log)
     epoch_began = step_began = time.perf_counter()
+    under_way: deque[StepUnderWay] = deque()
     for batches in [] if _is_over(run) else _parts_of_steps(run):
-        record = _take_step(run, forward, batches)
+        under_way.append(begin_step(run, forward, batches))
         for failure in _new_failures(batches, known):
             yield _logged(Skipped(failure), run, log)
-        now = time.perf_counter()
-        yield _logged(_finished(record, run, known, seconds=now - step_began), run, log)
-        step_began = now
+        saves = _ends_epoch(run) or _due(run, run.state.step)
+        while len(under_way) > (0 if saves else max_under_way(run.device)):
+            record = end_step(run, under_way.popleft())
+            now = time.perf_counter()
+            yield _logged(_finished(record, run, known, seconds=now - step_began), run, log)
+            step_began = now
         if _ends_epoch(run):
             epoch = _logged(_end_epoch(run, folder, began=epoch_began), run, log)
             _save(run, folder)
@@ -60,7 +63,7 @@ def train(run: Run) -> Iterator[Record]:
             yield epoch
             if _is_over(run):
                 break
-        elif _due(run, record.step):
+        elif saves:
             _save(run, folder)
 
 
@@ -76,26 +79,6 @@ def _parts_of_steps(run: Run) -> Iterator[list[Batch]]:
     )
     for _ in range(run.state.step, run.num_steps):
         yield list(islice(parts, run.order.num_parts))
-
-
-def _take_step(run: Run, forward: nn.Module, batches: Sequence[Batch]) -> Step:
-    """One optimizer step; without a single clip the weights stay as they are."""
-    state = run.state
-    lr = run.lr(state.step)
-    set_lr(state.optimizer, lr)
-    loss_sum, num_clips = backward(run, forward, batches)
-    grad_norm = update(run) if num_clips else None
-    state.step += 1
-    state.loss_sum += loss_sum
-    state.num_clips += num_clips
-    return Step(
-        step=state.step,
-        epoch=state.step / run.order.steps_per_epoch,
-        loss=loss_sum / num_clips if num_clips else None,
-        lr=lr,
-        grad_norm=grad_norm,
-        num_clips=num_clips,
-    )
 
 
 def _finished(step: Step, run: Run, known: set[str], *, seconds: float) -> Step:

@@ -61,7 +61,9 @@ class ClassificationObjective:
         self._mixing = mixing
         self._validation = ValidationClips(validation, source)
         self._workers = workers
-        self._class_weights = None if class_weights is None else torch.tensor(class_weights)
+        self._class_weights = None
+        if class_weights is not None:
+            self._class_weights = torch.tensor(class_weights, device=process.device)
         self._calibrate = calibrate
         self._temperature = 1.0
         self._process = process
@@ -73,8 +75,7 @@ class ClassificationObjective:
             pixels, batch.targets, self._mixing, seeds=batch.seeds, places=batch.places
         )
         logits: Tensor = forward(pixels)
-        weights = None if self._class_weights is None else self._class_weights.to(logits.device)
-        return F.cross_entropy(logits.float(), targets, weight=weights)
+        return F.cross_entropy(logits.float(), targets, weight=self._class_weights)
 
     def visible_tokens(self, num_clips: int) -> int:
         """Of no interest: every token is visible."""
