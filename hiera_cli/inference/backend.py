@@ -6,6 +6,7 @@ ONNX Runtime and OpenVINO themselves live in `extras/`.
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -17,6 +18,7 @@ from hiera_cli.exports.record import export_folder, read_record, verified_export
 from hiera_cli.exports.runtimes import open_export
 from hiera_cli.exports.variants import RUNNABLE, Forward, require_packages
 from hiera_cli.inference.compiled import CompiledForward
+from hiera_cli.inference.graphs import GraphedForward, record_on_cuda
 from hiera_cli.inference.pixel_model import pixel_model
 from hiera_cli.inference.threads import computing_threads
 from hiera_cli.model.device import choose_device, choose_dtype, dtype_name
@@ -92,7 +94,10 @@ class Backend(Protocol):
 
 
 class TorchBackend:
-    """PyTorch on one device, eager or compiled, on so many threads of the CPU."""
+    """PyTorch on one device, eager or compiled, on so many threads of the CPU.
+
+    Compiled for CUDA, a batch is also replayed as a CUDA graph.
+    """
 
     def __init__(
         self,
@@ -105,7 +110,11 @@ class TorchBackend:
     ) -> None:
         self._module = pixel_model(loaded).to(device)
         loaded.model.to(dtype)
-        self._forward = CompiledForward(self._module) if compiled else self._module
+        self._forward: Callable[[torch.Tensor], tuple[torch.Tensor, ...]] = self._module
+        if compiled:
+            self._forward = CompiledForward(self._module)
+            if device.type == "cuda":
+                self._forward = GraphedForward(self._forward, record_on_cuda)
         self._device = device
         self._copies: torch.cuda.Stream | None = None
         if device.type == "cuda":
@@ -137,7 +146,7 @@ class TorchBackend:
 
     def _upload(self, pixels: torch.Tensor) -> torch.Tensor:
         """Pixels on the device; CUDA copies them while it computes the batch before."""
-        if self._copies is None:
+        if self._copies is None or pixels.device.type == self._device.type:
             return pixels.to(self._device)
         with torch.cuda.stream(self._copies):
             uploaded = pixels.pin_memory().to(self._device, non_blocking=True)

@@ -16,11 +16,12 @@ import torch
 
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.errors import Failure, MediaError
+from hiera_cli.inference.cropping import Cropper, Kept
 from hiera_cli.inference.prefetch import prefetch
 from hiera_cli.inference.threads import compute_alone
 from hiera_cli.inputs import InputPath
 from hiera_cli.video.clips import ClipReader
-from hiera_cli.video.crops import CropPlan, Crops, crop_frame
+from hiera_cli.video.crops import CropPlan
 from hiera_cli.video.decode import Limits, VideoInfo
 from hiera_cli.video.sampling import ClipPlan, Protocol
 
@@ -40,6 +41,8 @@ class LoaderOptions:
             is more than one video.
         square_pixels: stretch frames whose pixels are not square.
         pin_memory: keep batches where a GPU can fetch them itself.
+        device: where frames are resized and cropped, and batches are; None: on the CPU, by the
+            workers.
     """
 
     protocol: Protocol
@@ -51,6 +54,7 @@ class LoaderOptions:
     isolate: bool | None = None
     square_pixels: bool = False
     pin_memory: bool = False
+    device: torch.device | None = None
 
     @property
     def crop_plan(self) -> CropPlan:
@@ -90,7 +94,8 @@ class Batch:
     """Views ready for a model.
 
     Attributes:
-        pixels: (B, 3, T, H, W) float32 in 0..255; (B, 3, H, W) for image models; B may be 0.
+        pixels: (B, 3, T, H, W) float32 in 0..255; (B, 3, H, W) for image models; B may be 0;
+            on the loader's device.
         slots: the origin of each of the B views, in input order.
         ended: videos whose last view is in this batch or an earlier one.
     """
@@ -102,17 +107,12 @@ class Batch:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Clip:
-    """One decoded clip: T frames, each with its crops."""
+    """One decoded clip: what is kept of its T frames."""
 
     video_index: int
     input: InputPath
     plan: ClipPlan
-    frames: list[Crops]
-
-    def write_view(self, crop_index: int, view: torch.Tensor) -> None:
-        """Copy one crop of every frame into `view` (3, T, S, S)."""
-        for time_index, crops in enumerate(self.frames):
-            view[:, time_index].copy_(crops[crop_index])
+    frames: list[Kept]
 
 
 _Item = _Clip | VideoEnd
@@ -120,12 +120,15 @@ _Item = _Clip | VideoEnd
 
 def load_batches(inputs: Iterable[InputPath], options: LoaderOptions) -> Iterator[Batch]:
     """Decode `inputs` in the background and yield their views in input order."""
-    with closing(_decode_ahead(inputs, options)) as items:
-        yield from _fill_batches(items, options)
+    cropper = Cropper(options.crop_plan, options.device)
+    with closing(_decode_ahead(inputs, options, cropper)) as items:
+        yield from _fill_batches(items, options, cropper)
 
 
-def _fill_batches(items: Iterable[_Item], options: LoaderOptions) -> Iterator[Batch]:
-    pixels = _empty_batch(options)
+def _fill_batches(
+    items: Iterable[_Item], options: LoaderOptions, cropper: Cropper
+) -> Iterator[Batch]:
+    pixels = _empty_batch(options, cropper)
     slots: list[ViewSlot] = []
     ended: list[VideoEnd] = []
     for item in items:
@@ -135,21 +138,22 @@ def _fill_batches(items: Iterable[_Item], options: LoaderOptions) -> Iterator[Ba
                 yield _batch(pixels, slots, ended, options)
                 ended = []
             continue
+        crops = cropper.clip(item.frames)
         for crop_index in range(options.protocol.num_crops):
-            item.write_view(crop_index, pixels[len(slots)])
+            cropper.write(crops, crop_index, pixels[len(slots)])
             slots.append(ViewSlot(item.video_index, item.input, item.plan, crop_index))
             if len(slots) == options.batch_size:
-                yield _batch(pixels, slots, ended, options)
-                pixels, slots, ended = _empty_batch(options), [], []
+                yield _batch(cropper.hand_over(pixels), slots, ended, options)
+                pixels, slots, ended = _empty_batch(options, cropper), [], []
     if slots or ended:
-        yield _batch(pixels, slots, ended, options)
+        yield _batch(cropper.hand_over(pixels), slots, ended, options)
 
 
-def _empty_batch(options: LoaderOptions) -> torch.Tensor:
-    """Room for the views of a batch, (B, 3, T, S, S) float32; memory is taken as it is filled."""
+def _empty_batch(options: LoaderOptions, cropper: Cropper) -> torch.Tensor:
+    """Room for the views of a batch, (B, 3, T, S, S) float32."""
     side = options.preprocessing.crop_size
     shape = (options.batch_size, 3, options.protocol.num_frames, side, side)
-    return torch.empty(shape, pin_memory=options.pin_memory)
+    return cropper.empty(shape, pin_memory=options.pin_memory)
 
 
 def _batch(
@@ -168,22 +172,22 @@ def _batch(
 
 
 def _decode_ahead(
-    inputs: Iterable[InputPath], options: LoaderOptions
+    inputs: Iterable[InputPath], options: LoaderOptions, cropper: Cropper
 ) -> Generator[_Item, None, None]:
     """Items of all videos in input order, decoded by `options.workers` background threads."""
     rest = iter(inputs)
     first = list(islice(rest, 2))
     isolate = len(first) > 1 if options.isolate is None else options.isolate
-    decoders = [_Decoder(options, isolate=isolate) for _ in range(options.workers)]
+    decoders = [_Decoder(options, cropper, isolate=isolate) for _ in range(options.workers)]
     return prefetch(enumerate(chain(first, rest)), decoders)
 
 
 class _Decoder:
     """Turns paths into clips; one that cannot be read becomes a failure in its place."""
 
-    def __init__(self, options: LoaderOptions, *, isolate: bool) -> None:
+    def __init__(self, options: LoaderOptions, cropper: Cropper, *, isolate: bool) -> None:
         self._protocol = options.protocol
-        self._crop_plan = options.crop_plan
+        self._cropper = cropper
         self._reader = ClipReader(
             isolate=isolate,
             limits=options.limits,
@@ -214,5 +218,5 @@ class _Decoder:
                 return info
             yield _Clip(video_index, file, plan, frames)
 
-    def _crop(self, _: int, frame: npt.NDArray[np.uint8]) -> Crops:
-        return crop_frame(frame, self._crop_plan)
+    def _crop(self, _: int, frame: npt.NDArray[np.uint8]) -> Kept:
+        return self._cropper.keep(frame)

@@ -12,6 +12,7 @@ from hiera_cli.inference.backend import Backend, make_backend
 from hiera_cli.inference.engine import Engine
 from hiera_cli.inference.loader import LoaderOptions
 from hiera_cli.machine import usable_cores
+from hiera_cli.model.device import choose_device
 from hiera_cli.model.resize import resized
 from hiera_cli.options import EngineOptions, ProtocolName, auto_or_number, parse_input_size
 from hiera_cli.video.decode import Limits
@@ -125,6 +126,7 @@ def loader_options(
         isolate=options.isolate,
         square_pixels=options.square_pixels,
         pin_memory=on_gpu,
+        device=_cropping_device(options),
     )
 
 
@@ -161,6 +163,12 @@ def model_threads(options: EngineOptions, preprocessing: Preprocessing) -> int:
 
 def _on_gpu(options: EngineOptions) -> bool:
     return options.device != "cpu" and torch.cuda.is_available()
+
+
+def _cropping_device(options: EngineOptions) -> torch.device | None:
+    """The GPU, where it runs the model itself; the CPU's cores have enough to do with decoding."""
+    in_torch = options.backend in ("auto", "torch", "compile")
+    return choose_device(options.device) if _on_gpu(options) and in_torch else None
 
 
 def _is_small(preprocessing: Preprocessing) -> bool:

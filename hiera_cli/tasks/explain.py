@@ -7,7 +7,7 @@ and it costs a little less than the whole view.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +60,7 @@ def explain_video(source: InputPath, engine: Engine) -> Explanation | Failure:
         engine: a model in PyTorch; only its first views of a batch are on the device at a time.
     """
     views: list[tuple[ViewSlot, torch.Tensor]] = []
-    for batch in load_batches([source], engine.loader):
+    for batch in load_batches([source], replace(engine.loader, device=None)):
         views += zip(batch.slots, batch.pixels, strict=True)
         for end in batch.ended:
             if end.failure is not None:

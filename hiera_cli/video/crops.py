@@ -65,23 +65,37 @@ def crop_frame(rgb: npt.NDArray[np.uint8], plan: CropPlan) -> Crops:
     frame, side = torch.from_numpy(rgb), plan.crop_size
     if plan.interpolation == "bilinear" and max(height, width) > 4 * plan.short_side:
         return tuple(_resize_window(frame, height, width, y, x, side) for y, x in offsets)
-    resized = _resize(frame, height, width, plan.interpolation)
+    resized = _resize(frame[None], height, width, plan.interpolation)[0]
     crops = tuple(resized[:, y : y + side, x : x + side] for y, x in offsets)
     return crops if len(crops) > 1 else (crops[0].contiguous(),)
 
 
-def _resize(frame: torch.Tensor, height: int, width: int, mode: Interpolation) -> torch.Tensor:
-    """Frame (H, W, C) uint8 -> (C, height, width) float32 in 0..255."""
-    pixels = frame.permute(2, 0, 1).float()
-    if pixels.shape[1:] == (height, width):
+def crop_frames(frames: torch.Tensor, plan: CropPlan) -> Crops:
+    """As `crop_frame` of each, on whatever device they are: (T, H, W, C) uint8 -> (T, C, S, S).
+
+    Raises:
+        MediaError: a shape so extreme that the resized frames would not fit in memory.
+    """
+    height, width = resized_size(frames.shape[1], frames.shape[2], plan.short_side)
+    resized = _resize(frames, height, width, plan.interpolation)
+    side = plan.crop_size
+    return tuple(
+        resized[..., y : y + side, x : x + side] for y, x in crop_offsets(height, width, plan)
+    )
+
+
+def _resize(frames: torch.Tensor, height: int, width: int, mode: Interpolation) -> torch.Tensor:
+    """Frames (T, H, W, C) uint8 -> (T, C, height, width) float32 in 0..255."""
+    pixels = frames.permute(0, 3, 1, 2).float()
+    if pixels.shape[2:] == (height, width):
         return pixels
     if height * width > MAX_RESIZED_PIXELS:
         raise MediaError("too_large", f"resized to {width}x{height} pixels")
     antialias = mode == "bicubic"
     resized = F.interpolate(
-        pixels[None], size=(height, width), mode=mode, align_corners=False, antialias=antialias
+        pixels, size=(height, width), mode=mode, align_corners=False, antialias=antialias
     )
-    return resized[0].clamp_(0, 255) if mode == "bicubic" else resized[0]
+    return resized.clamp_(0, 255) if mode == "bicubic" else resized
 
 
 def _resize_window(

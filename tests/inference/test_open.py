@@ -65,6 +65,15 @@ def test_batches_lie_in_pinned_memory_when_a_gpu_fetches_them(
     assert not loader_options(EngineOptions(device="cpu"), KINETICS, "fast").pin_memory
 
 
+def test_frames_are_resized_where_the_model_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert loader_options(EngineOptions(device="cpu"), KINETICS, "fast").device is None
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert loader_options(EngineOptions(), KINETICS, "fast").device == torch.device("cuda")
+    assert loader_options(EngineOptions(device="cpu"), KINETICS, "fast").device is None
+    exported = EngineOptions(backend="onnx")
+    assert loader_options(exported, KINETICS, "fast").device is None
+
+
 def test_numbers_win_over_auto_and_nonsense_is_refused() -> None:
     options = EngineOptions(device="cpu", batch_size="3", workers="5")
     loader = loader_options(options, KINETICS, "fast")
