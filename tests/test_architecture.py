@@ -41,6 +41,8 @@ FENCES = {
     "openvino": ("exports",),
     "nncf": ("exports",),
     "pycocotools": ("tasks",),
+    "faiss": ("tasks",),
+    "umap": ("tasks",),
 }
 
 # Neighbours on one floor, and the model and its data: neither ever imports the other.
