@@ -42,6 +42,8 @@ FENCES = {
     "openvino": ("exports",),
     "nncf": ("exports",),
     "pycocotools": ("detection",),
+    "faiss": ("tasks",),
+    "umap": ("tasks",),
 }
 
 # Neighbours on one floor, and the model and its data: neither ever imports the other.

@@ -30,6 +30,9 @@ FLAGS = {
     "mirrored": _flag("--mirrored", help="Look for the clip's mirror image as well."),
     "boxed": _flag("--boxed", help="Look for the clip between black bars as well."),
     "centered": _flag("--center", help="Take the table's mean feature off first."),
+    "approximate": _flag(
+        "--approximate", help="By an index (faiss), made once beside the table: for millions."
+    ),
     "duplicates": _flag("--duplicates", help="Clips that are nearly the same in several files."),
     "least_score": _flag("--least-score", help="Cosine from which clips are the same."),
     "cluster": _flag("--cluster", help="Put the clips into so many groups."),
@@ -51,6 +54,7 @@ def search(
     mirrored: bool = False,
     boxed: bool = False,
     centered: bool = False,
+    approximate: bool = False,
     duplicates: bool = False,
     least_score: float = 0.98,
     cluster: int | None = None,
@@ -60,7 +64,7 @@ def search(
     save_clips: Path | None = None,
     root: str | None = None,
 ) -> int:
-    """Find clips in a table of features: exact cosine similarity."""
+    """Find clips in a table of features by cosine similarity."""
     asked = [like is not None, like_row is not None, duplicates, cluster is not None]
     if sum(asked) != 1:
         raise UsageError(
@@ -70,27 +74,21 @@ def search(
 
     made = read_table_metadata(table)
     center = table_mean(table) if centered else None
+    records: Sequence[Any]
     if like is not None or like_row is not None:
-        query, left_out = _query(table, made, engine, like, like_row, _variants(mirrored, boxed))
-        from hiera_cli.tasks.search.neighbours import find_neighbours
-        from hiera_cli.tasks.search.rows import unit
-
-        records: Sequence[Any] = find_neighbours(
-            table, unit(query, center), num=max(top_k, 1), center=center, leave_out=left_out
-        )
+        found = _query(table, made, engine, like, like_row, _variants(mirrored, boxed))
+        records = _nearest(table, found, center, num=max(top_k, 1), approximate=approximate)
         title = f"Clips like {like if like is not None else f'row {like_row}'}"
-    else:
-        from hiera_cli.tasks.search.groups import cluster as group
+    elif cluster is None:
         from hiera_cli.tasks.search.groups import find_duplicates, load_vectors
 
-        clips, vectors = load_vectors(table, center=center)
-        if cluster is None:
-            records = tuple(find_duplicates(clips, vectors, least_score=least_score))
-            title = "Clips that are there more than once"
-        else:
-            records = group(clips, vectors, cluster, seed=seed)
-            title = f"{cluster} groups"
-            _draw_map(vectors, records, plot)
+        records = tuple(
+            find_duplicates(*load_vectors(table, center=center), least_score=least_score)
+        )
+        title = "Clips that are there more than once"
+    else:
+        records = _grouped(table, center, cluster, seed, plot)
+        title = f"{cluster} groups"
     _write(records, output)
     if html is not None:
         from hiera_cli.report.search_page import write_search_page
@@ -99,6 +97,31 @@ def search(
     if save_clips is not None:
         _save(records, save_clips, made, root, engine)
     return 0
+
+
+def _nearest(
+    table: Path, query: tuple[Any, frozenset[int]], center: Any, *, num: int, approximate: bool
+) -> Sequence[Any]:
+    """The clips nearest to vectors, without the rows that are not answers."""
+    from hiera_cli.tasks.search.approximate import find_approximately
+    from hiera_cli.tasks.search.neighbours import find_neighbours
+    from hiera_cli.tasks.search.rows import unit
+
+    find, (vectors, left_out) = find_approximately if approximate else find_neighbours, query
+    return find(table, unit(vectors, center), num=num, center=center, leave_out=left_out)
+
+
+def _grouped(table: Path, center: Any, num: int, seed: int, plot: Path | None) -> Sequence[Any]:
+    """Clips in groups, and a map of them where one is wanted."""
+    from hiera_cli.tasks.search.groups import cluster, load_vectors, principal_map
+
+    clips, vectors = load_vectors(table, center=center)
+    records = cluster(clips, vectors, num, seed=seed)
+    if plot is not None:
+        from hiera_cli.report.map_plot import draw_map
+
+        draw_map(principal_map(vectors), [record.cluster for record in records], plot)
+    return records
 
 
 def _query(
@@ -128,15 +151,6 @@ def _variants(mirrored: bool, boxed: bool) -> list[Any]:
     """The copies of the clip that are looked for."""
     bars = ["letterboxed", "pillarboxed"] if boxed else []
     return ["plain", *(["mirrored"] if mirrored else []), *bars]
-
-
-def _draw_map(vectors: Any, records: Sequence[Any], plot: Path | None) -> None:
-    if plot is None:
-        return
-    from hiera_cli.report.map_plot import draw_map
-    from hiera_cli.tasks.search.groups import principal_map
-
-    draw_map(principal_map(vectors), [record.cluster for record in records], plot)
 
 
 def _save(

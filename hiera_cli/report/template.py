@@ -11,10 +11,22 @@ from PIL import Image
 JPEG_QUALITY = 70
 
 
+PARTS = {"__HEAD__": "head.html", "__SHARED__": "shared.js"}
+
+
 def fill_template(name: str, data: Any) -> str:
-    """A page of `report/templates` with its data put in; text in it cannot become markup."""
-    page = files("hiera_cli.report").joinpath("templates", name).read_text(encoding="utf-8")
+    """A page of `report/templates` with the parts that pages share and its data put in.
+
+    Text in the data cannot become markup.
+    """
+    page = _template(name)
+    for place, part in PARTS.items():
+        page = page.replace(place, _template(part), 1)
     return page.replace("__DATA__", as_script(data), 1)
+
+
+def _template(name: str) -> str:
+    return files("hiera_cli.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def as_script(data: Any) -> str:

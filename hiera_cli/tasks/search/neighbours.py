@@ -1,12 +1,15 @@
 """The clips of a table that are most like some vectors: exact cosine, in bounded memory."""
 
 import heapq
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from hiera_cli.tasks.search.rows import ClipRow, Vectors, scan_rows
+
+Found = tuple[float, int, ClipRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +47,26 @@ def find_neighbours(
         center: taken off every feature first, as it was off the query.
         leave_out: rows that are not looked at.
     """
-    best: list[tuple[float, int, ClipRow]] = []
-    for rows in scan_rows(table, center=center):
-        scores = (rows.vectors @ query.T).max(axis=1)
-        for offset in np.argsort(-scores, kind="stable")[: num + len(leave_out)]:
-            index = rows.first + int(offset)
-            if index in leave_out:
-                continue
-            item = (float(scores[offset]), -index, rows.clips[offset])
-            if len(best) < num:
-                heapq.heappush(best, item)
-            elif item[:2] > best[0][:2]:
-                heapq.heapreplace(best, item)
-    ordered = sorted(best, key=lambda item: (-item[0], -item[1]))
+    found = _scan(table, query, num=num, center=center, leave_out=leave_out)
+    return rank_clips(found, num=num)
+
+
+def rank_clips(found: Iterable[Found], *, num: int) -> tuple[Neighbour, ...]:
+    """The most similar of (cosine, row, clip); of equal ones the first in the table."""
+    ordered = heapq.nlargest(num, found, key=lambda item: (item[0], -item[1]))
     return tuple(
         Neighbour(rank, c.path, c.clip_index, c.start_seconds, c.end_seconds, score)
         for rank, (score, _, c) in enumerate(ordered, start=1)
     )
+
+
+def _scan(
+    table: Path, query: Vectors, *, num: int, center: Vectors | None, leave_out: frozenset[int]
+) -> Iterator[Found]:
+    """The best of each part of the table."""
+    for rows in scan_rows(table, center=center):
+        scores = (rows.vectors @ query.T).max(axis=1)
+        for offset in np.argsort(-scores, kind="stable")[: num + len(leave_out)]:
+            index = rows.first + int(offset)
+            if index not in leave_out:
+                yield float(scores[offset]), index, rows.clips[offset]
