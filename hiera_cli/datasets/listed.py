@@ -5,6 +5,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -25,6 +26,8 @@ from hiera_cli.datasets.splits import choose_split, split_in_name
 from hiera_cli.datasets.text import open_lines
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import printable
+
+_RAW_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")  # as `printable` writes bytes that are no UTF-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,12 @@ def read_listed(
     missing = [entry for entry, path in zip(entries, paths, strict=True) if path is None]
     hint = _looked_for(missing[0], base) if missing else ""
     warnings = locator.warnings
+    odd = next((row for row in listed.rows if _RAW_BYTE.search(row.label)), None)
+    if odd is not None:
+        warnings += (
+            f"line {odd.line_number}: the label '{odd.label}' is no UTF-8, so it is not the same "
+            "as the name it stands for elsewhere; save the list as UTF-8",
+        )
     if 0 < len(missing) < len(entries):
         warnings += (f"{len(missing)} of {len(entries)} videos are missing: {hint}",)
     return make_dataset(

@@ -307,3 +307,11 @@ def test_several_numbers_that_cannot_be_read(
     with pytest.raises(UsageError, match=problem) as caught:
         read_dataset(write(root, text), multi_label=multi_label)
     assert hint in caught.value.hint
+
+
+def test_labels_of_another_encoding_are_told(root: Path) -> None:
+    """The list is read, as its paths may be any bytes."""
+    text = "path,label\nwalk/c.mp4,café\nrun/d.webm,thé\n"
+    data = read_dataset(write(root, text, "list.csv", encoding="latin-1"))
+    assert (data.classes, data.num_missing) == (("caf\\xe9", "th\\xe9"), 0)
+    assert data.warnings[0].startswith("line 2: the label 'caf\\xe9' is no UTF-8")
