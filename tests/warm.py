@@ -11,16 +11,18 @@ import gc
 import json
 import os
 import pkgutil
+import signal
 import socket
 import subprocess
 import sys
 import termios
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 SECONDS = 120
 CLOSED = -1
@@ -31,6 +33,7 @@ class Warm:
     """The process that is copied; a context manager. One command at a time."""
 
     def __init__(self) -> None:
+        self.cpu_seconds = 0.0  # that the last command took itself
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel.settimeout(SECONDS)
         path = os.pathsep.join(path for path in sys.path if path)
@@ -49,21 +52,32 @@ class Warm:
         *,
         cwd: Path,
         environment: Mapping[str, str] | None = None,
-    ) -> int:
-        """Start `hiera` with three descriptors (or `CLOSED`) as its streams; its process id."""
+        interrupt: float | None = None,
+    ) -> None:
+        """Start `hiera`.
+
+        Args:
+            arguments: what follows its name.
+            streams: descriptors for stdin, stdout and stderr, or `CLOSED`.
+            cwd: where it starts.
+            environment: what is added to the environment.
+            interrupt: seconds of its own CPU time after which it gets a SIGINT.
+        """
         request = {
             "arguments": list(arguments),
             "is_open": [descriptor != CLOSED for descriptor in streams],
             "cwd": str(cwd),
             "environment": dict(environment or {}),
+            "interrupt": interrupt,
         }
         given = [descriptor for descriptor in streams if descriptor != CLOSED]
         socket.send_fds(self._channel, [json.dumps(request).encode()], given)
-        return int(self._channel.recv(100))
 
     def wait(self) -> int:
         """The exit code of what was started last, negative where a signal ended it."""
-        return int(self._channel.recv(100))
+        while (word := self._channel.recv(100).decode()).startswith("seconds"):
+            self.cpu_seconds = float(word.split()[1])
+        return int(word)
 
     def __enter__(self) -> "Warm":
         return self
@@ -86,16 +100,13 @@ def serve() -> None:
             return
         child = os.fork()
         if child == 0:
-            channel.close()
-            _become(json.loads(message), descriptors)
-            return
+            _become(json.loads(message), descriptors, channel)
         for descriptor in descriptors:
             os.close(descriptor)
-        channel.send(str(child).encode())
         channel.send(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])).encode())
 
 
-def _become(request: dict[str, Any], descriptors: list[int]) -> None:
+def _become(request: dict[str, Any], descriptors: list[int], channel: socket.socket) -> NoReturn:
     """Run the command as if the interpreter had been started for it."""
     os.setsid()
     given = iter(descriptors)
@@ -114,7 +125,13 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     sys.argv = ["hiera", *request["arguments"]]
-    os._exit(_ended())
+    if request["interrupt"] is not None:
+        signal.signal(signal.SIGPROF, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        signal.setitimer(signal.ITIMER_PROF, request["interrupt"])
+    began = time.process_time()
+    code = _ended()
+    channel.send(f"seconds {time.process_time() - began}".encode())
+    os._exit(code)
 
 
 def _ended() -> int:

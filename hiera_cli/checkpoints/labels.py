@@ -1,7 +1,7 @@
 """Class names: the two lists that come with the package, and label files that users bring.
 
-Formats of a label file: text with one name a line; JSON as a list, as index to name
-(`{"0": "abseiling"}`, also under the key `id2label`) or as name to index (`{"abseiling": 0}`).
+Formats of a label file, in UTF-8 or UTF-16: text with one name a line; JSON as a list, as index to
+name (`{"0": "abseiling"}`, also under the key `id2label`) or as name to index (`{"abseiling": 0}`).
 """
 
 import json
@@ -10,8 +10,9 @@ from typing import NoReturn
 
 from hiera_cli.checkpoints.zoo import LabelSet
 from hiera_cli.datasets.names_file import names_from_lines
+from hiera_cli.datasets.text import check_characters
 from hiera_cli.errors import HieraError, UsageError
-from hiera_cli.inputs import printable
+from hiera_cli.inputs import decode_text, printable
 
 MAX_FILE_BYTES = 64 * 2**20
 _NUM_LABELS: dict[LabelSet, int] = {"kinetics400": 400, "imagenet1k": 1000}
@@ -36,7 +37,8 @@ def read_labels(path: str | Path, *, num_classes: int) -> tuple[str, ...]:
     Raises:
         UsageError: not readable, not a known format, or not exactly `num_classes` names.
     """
-    text = read_small_text(Path(path), UsageError)
+    text = decode_text(_read_small(Path(path), UsageError))
+    check_characters(text, str(path))
     try:
         if text.lstrip()[:1] in ("{", "["):
             names = _from_json(text)
@@ -72,11 +74,18 @@ def read_small_text(path: Path, error_class: type[HieraError]) -> str:
         error_class: no such file, not a regular file, too large, or not UTF-8.
     """
     try:
+        return _read_small(path, error_class).decode("utf-8-sig")
+    except ValueError as error:
+        raise error_class(f"cannot read {path}: {error}") from error
+
+
+def _read_small(path: Path, error_class: type[HieraError]) -> bytes:
+    try:
         if not path.is_file():
             raise error_class(f"{path} is {'not a file' if path.exists() else 'not there'}")
         if path.stat().st_size > MAX_FILE_BYTES:
             raise error_class(f"{path} is larger than {MAX_FILE_BYTES // 2**20} MiB")
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_bytes()
     except (OSError, ValueError) as error:
         raise error_class(f"cannot read {path}: {error}") from error
 

@@ -119,11 +119,11 @@ def _guard(command: Callable[..., int | None], *, resumes: bool = False) -> Call
     def guarded(**values: Any) -> None:
         verbose = bool(values.get("verbose"))
         console.set_up_logging(quiet=bool(values.get("quiet")), verbose=verbose)
-        signal.signal(signal.SIGINT, _interrupt)
-        signal.signal(signal.SIGTERM, _interrupt)
         wants_json.set(values.get("progress") == "json")
         console.begin()
-        raise typer.Exit(_exit_code(command, values, verbose=verbose, resumes=resumes))
+        code = _exit_code(command, values, verbose=verbose, resumes=resumes)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left that could be kept
+        raise typer.Exit(code)
 
     return guarded
 
@@ -142,6 +142,8 @@ def _exit_code(
 def _shown(command: Callable[..., int | None], values: Any, *, verbose: bool, resumes: bool) -> int:
     """The exit code, after saying why it is what it is."""
     try:
+        signal.signal(signal.SIGINT, _interrupt)
+        signal.signal(signal.SIGTERM, _interrupt)
         return command(**values) or 0
     except HieraError as error:
         console.show_error(error)
@@ -180,6 +182,11 @@ def _interrupt(_signal: int, _frame: Any) -> None:
     raise KeyboardInterrupt
 
 
+def _leave(_signal: int, _frame: Any) -> None:
+    """An interrupt before a command has begun."""
+    raise SystemExit(INTERRUPTED)
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
         sys.stdout.write(f"hiera {__version__}\n")
@@ -199,6 +206,7 @@ def _hiera(
 
 def main() -> None:
     """Run the command line, in a process of its own."""
+    signal.signal(signal.SIGINT, _leave)
     take_over()
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
     command = words[0] if words else ""

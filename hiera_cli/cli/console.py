@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Literal, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar
 
 from hiera_cli.cli.bar import Bar
 from hiera_cli.cli.batch import follow as lines_of_json
@@ -83,8 +83,9 @@ def page(stream: IO[str]) -> "Console":
             raise BrokenPipeError  # rich would end the process with exit code 1
 
     plain = bool(os.environ.get("NO_COLOR"))  # rich itself would leave bold and dim
-    color_system: Literal["auto"] | None = None if plain else "auto"
-    return Page(file=stream, highlight=False, soft_wrap=True, color_system=color_system)
+    return Page(
+        file=stream, highlight=False, soft_wrap=True, color_system=None if plain else "auto"
+    )
 
 
 def wrapped(text: str, stream: IO[str], *, indent: int = 2) -> str:

@@ -36,6 +36,7 @@ FLAGS = {
         "--group",
         help="Column of a list, or regular expression over the names, for what belongs together.",
     ),
+    "multi_label": typer.Option("--multi-label", help="Several classes a file, separated by `;`."),
     "count": typer.Option(
         "--count/--no-count",
         help="Decode every frame, which finds damage in the middle, or the first one.",

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+SEPARATOR = ";"
 _QUOTES = str.maketrans("", "", "\"'`´‘’‚“”„")
 _CLASS_NUMBER = re.compile(r"[0-9]{1,9}")
 _IMAGENET_FOLDER = re.compile(r"n[0-9]{8}")
@@ -34,6 +35,12 @@ def normalise_label(name: str) -> str:
 def is_class_number(name: str) -> bool:
     """Whether a label is a class index rather than a name: up to nine digits."""
     return _CLASS_NUMBER.fullmatch(name) is not None
+
+
+def split_label(label: str) -> tuple[str, ...]:
+    """The classes of a video that has several, separated by `;`, each once."""
+    parts = (part.strip() for part in label.split(SEPARATOR))
+    return tuple(dict.fromkeys(part for part in parts if part))
 
 
 def match_labels(classes: Sequence[str], labels: Sequence[str]) -> LabelMatch:

@@ -46,6 +46,7 @@ def read_dataset(
     class_names: str | None = None,
     group: str | None = None,
     labels_from: int = 0,
+    multi_label: bool = False,
 ) -> Dataset:
     """The data set at `root`, whatever its layout.
 
@@ -59,13 +60,14 @@ def read_dataset(
             over `Sample.name` whose first group (or whole match) says it; None for a list's column
             `group`.
         labels_from: the number of the first class in a list.
+        multi_label: whether the videos of a list may have several classes, separated by `;`.
 
     Raises:
         UsageError: nothing there, an annotation file that makes no sense, an unclear choice.
         NoInputError: no video or image.
     """
     check_labels_from(labels_from)
-    options = LabelOptions(class_names, group, labels_from)
+    options = LabelOptions(class_names, group, labels_from, multi_label)
     if annotations is None and split_archive(root):
         return read_class_folders(root, split=split, group=group)
     if annotations is None and os.path.isfile(root):

@@ -5,10 +5,17 @@
 
 import difflib
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
-from hiera_cli.datasets.class_names import is_class_number, normalise_label
+from hiera_cli.datasets.class_names import (
+    SEPARATOR,
+    is_class_number,
+    normalise_label,
+    split_label,
+)
 from hiera_cli.datasets.groups import group_by
 from hiera_cli.datasets.lists.read import read_list
 from hiera_cli.datasets.lists.rows import ListedPath, ListFile, bad_line
@@ -20,6 +27,8 @@ from hiera_cli.datasets.text import open_lines
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import printable
 
+_RAW_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")  # as `printable` writes bytes that are no UTF-8
+
 
 @dataclass(frozen=True, slots=True)
 class LabelOptions:
@@ -29,11 +38,13 @@ class LabelOptions:
         class_names: a file with the names of numbered classes; None: searched for.
         group: the column, or a regular expression over names, that says what belongs together.
         labels_from: the number of the first class.
+        multi_label: whether a video may have several classes, separated by `;`.
     """
 
     class_names: str | None = None
     group: str | None = None
     labels_from: int = 0
+    multi_label: bool = False
 
 
 def read_listed(
@@ -48,7 +59,7 @@ def read_listed(
     """
     listed = _read(root, annotations, options.group)
     names, where = _names_for(listed, root, annotations, options)
-    entries = _with_names(listed.rows, names, annotations, options)
+    entries = _classes_of(listed.rows, names, annotations, options)
     present = {entry.split for entry in entries if entry.split}
     _refuse_rows_without_split(entries, present, annotations)
     chosen = choose_split(present, split, annotations) if present else ""
@@ -65,6 +76,12 @@ def read_listed(
     missing = [entry for entry, path in zip(entries, paths, strict=True) if path is None]
     hint = _looked_for(missing[0], base) if missing else ""
     warnings = locator.warnings
+    odd = next((row for row in listed.rows if _RAW_BYTE.search(row.label)), None)
+    if odd is not None:
+        warnings += (
+            f"line {odd.line_number}: the label '{odd.label}' is no UTF-8, so it is not the same "
+            "as the name it stands for elsewhere; save the list as UTF-8",
+        )
     if 0 < len(missing) < len(entries):
         warnings += (f"{len(missing)} of {len(entries)} videos are missing: {hint}",)
     return make_dataset(
@@ -74,6 +91,7 @@ def read_listed(
         warnings=warnings,
         names=names.names if names else (),
         missing_hint=hint,
+        multi_label=options.multi_label,
     )
 
 
@@ -139,7 +157,8 @@ def _names_for(
     The list's own come last: what the user names counts first. Files that merely lie about are
     looked for where labels are numbers.
     """
-    numbered = all(is_class_number(row.label) for row in listed.rows)
+    cells = (split_label(row.label) if options.multi_label else (row.label,) for row in listed.rows)
+    numbered = all(is_class_number(label) for labels in cells for label in labels)
     if options.class_names is not None:
         return _told(read_class_names(options.class_names))
     if listed.names:
@@ -153,6 +172,36 @@ def _names_for(
 
 def _told(names: ClassNames) -> tuple[ClassNames, str]:
     return names, f", {len(names.names)} class names from '{printable(names.source)}'"
+
+
+def _classes_of(
+    rows: Sequence[ListedPath], names: ClassNames | None, source: str, options: LabelOptions
+) -> list[ListedPath]:
+    """The rows with their classes as `_with_names` has them, each of several by itself."""
+    if not options.multi_label:
+        return _with_names(rows, names, source, options)
+    for row in rows:
+        _refuse_blanks_between_numbers(row, source)
+    counts = [len(split_label(row.label)) for row in rows]
+    single = [replace(row, label=label) for row in rows for label in split_label(row.label)]
+    named = iter(_with_names(single, names, source, options))
+    return [
+        replace(row, label=SEPARATOR.join(part.label for part in islice(named, count)))
+        for row, count in zip(rows, counts, strict=True)
+    ]
+
+
+def _refuse_blanks_between_numbers(row: ListedPath, source: str) -> None:
+    parts = split_label(row.label)
+    if any(len(words := part.split()) > 1 and all(map(is_class_number, words)) for part in parts):
+        raise bad_line(
+            source,
+            row.line_number,
+            f"the label '{row.label}' is several numbers",
+            hint="separate the classes of a video by `;`, as in 3;7",
+        )
+    if not parts:
+        raise bad_line(source, row.line_number, f"no class in the label '{row.label}'")
 
 
 def _with_names(
@@ -185,12 +234,16 @@ def _refuse_mixed_labels(rows: Sequence[ListedPath], source: str) -> None:
         return
     odd, kind = (named[0], "a name") if len(named) <= len(numbers) else (numbers[0], "a number")
     usual = "numbers" if kind == "a name" else "names"
+    parts = split_label(named[0].label)
+    hint = "label all videos by name or all by number; give numbers names with --class-names"
+    if len(parts) > 1 and all(map(is_class_number, parts)):
+        hint = "fit and dataset read several classes of a video with --multi-label"
     raise bad_line(
         source,
         odd.line_number,
         f"'{odd.label}' is {kind}, but {max(len(numbers), len(named))} of {len(rows)} labels are "
         f"{usual}",
-        hint="label all videos by name or all by number; give numbers names with --class-names",
+        hint=hint,
     )
 
 

@@ -18,7 +18,7 @@ from itertools import islice
 from hiera_cli.datasets.class_names import is_class_number
 from hiera_cli.datasets.lists.rows import clean_label, is_media_name
 from hiera_cli.datasets.splits import own_name
-from hiera_cli.datasets.text import open_lines
+from hiera_cli.datasets.text import check_characters, open_lines, read_text
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import printable
 
@@ -67,7 +67,8 @@ def read_class_names(path: str) -> ClassNames:
     Raises:
         UsageError: not readable, no known format, numbers with gaps, or a name that occurs twice.
     """
-    text = "".join(open_lines(path))
+    text = read_text(path)
+    check_characters(text, path)
     try:
         names, first = (
             _from_json(text) if text.lstrip()[:1] in ("{", "[") else names_from_lines(text)

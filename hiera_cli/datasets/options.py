@@ -13,6 +13,7 @@ class DatasetOptions(DecodeOptions):
         annotations: Kinetics CSV or list with the labels, where it is not found by itself.
         class_names: a file with the names of a list's numbered classes; None: searched for.
         labels_from: the number of a list's first class.
+        multi_label: whether the videos of a list may have several classes, separated by `;`.
         group: the column of a list, or a regular expression over the names, that says which
             files belong together.
         count: decode everything, which finds damage in the middle; else the first frame.
@@ -22,6 +23,7 @@ class DatasetOptions(DecodeOptions):
     annotations: str | None = None
     class_names: str | None = None
     labels_from: int = 0
+    multi_label: bool = False
     group: str | None = None
     count: bool = False
     seed: int = 0

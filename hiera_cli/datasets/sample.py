@@ -4,7 +4,12 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from hiera_cli.datasets.class_names import is_class_number, normalise_label
+from hiera_cli.datasets.class_names import (
+    SEPARATOR,
+    is_class_number,
+    normalise_label,
+    split_label,
+)
 from hiera_cli.datasets.splits import split_called
 from hiera_cli.errors import NoInputError, UsageError
 from hiera_cli.inputs import printable
@@ -19,7 +24,8 @@ class Sample:
     Attributes:
         path: the file; None when it does not exist.
         name: its path below the data set's folder; for a missing clip, what it would be called.
-        label: its class, spelled as in `Dataset.classes`.
+        label: its class, spelled as in `Dataset.classes`; several with `;` between them where
+            `Dataset.multi_label` says so.
         group: what it shares with others that must stay on one side of a split (its source, its
             camera, its day); empty where nothing is known.
         split: `train`, `val`, `test` or another name where one is known, else empty.
@@ -43,6 +49,7 @@ class Dataset:
         layout: a sentence that says how the data set was read.
         split: `val`, `train`, `test` or another name where one is known, else empty.
         indexed: whether labels are class numbers rather than names.
+        multi_label: whether a video may have several classes.
         is_something: whether it is Something-Something, which has recipes of its own.
         num_duplicates: further rows for a video that already had one; left out.
         warnings: what a careful reader should know.
@@ -54,6 +61,7 @@ class Dataset:
     layout: str
     split: str = ""
     indexed: bool = False
+    multi_label: bool = False
     is_something: bool = False
     num_duplicates: int = 0
     warnings: tuple[str, ...] = ()
@@ -64,6 +72,10 @@ class Dataset:
         """How many samples have no file."""
         return sum(sample.path is None for sample in self.samples)
 
+    def labels_of(self, sample: Sample) -> tuple[str, ...]:
+        """The classes of a sample."""
+        return split_label(sample.label) if self.multi_label else (sample.label,)
+
 
 def make_dataset(
     samples: Iterable[Sample],
@@ -73,6 +85,7 @@ def make_dataset(
     warnings: tuple[str, ...] = (),
     names: Sequence[str] = (),
     missing_hint: str = "",
+    multi_label: bool = False,
 ) -> Dataset:
     """Leave out repeated rows, give every class one spelling, and put the classes in order.
 
@@ -83,31 +96,28 @@ def make_dataset(
         warnings: what was noticed.
         names: all classes in the order of their numbers; empty where names are all there is.
         missing_hint: where the first missing video was looked for.
+        multi_label: whether labels may be several, with `;` between them.
 
     Raises:
         NoInputError: there are no samples.
     """
     called = split_called(split) or split
-    kept: dict[str, Sample] = {}
     spelling = {normalise_label(name): name for name in names}
-    num_rows = num_conflicts = 0
-    example = ""
-    for sample in samples:
-        num_rows += 1
-        label = spelling.setdefault(normalise_label(sample.label), sample.label)
-        plain = replace(sample, label=label, split=sample.split or called)
-        first = kept.setdefault(sample.path or sample.name, plain)
-        if first.label != label:
-            num_conflicts += 1
-            example = example or f"'{printable(first.name)}' is '{first.label}' and '{label}'"
+    rows = [
+        replace(
+            sample,
+            label=_spelled(sample.label, spelling, multi_label=multi_label),
+            split=sample.split or called,
+        )
+        for sample in samples
+    ]
+    kept: dict[str, Sample] = {}
+    for row in rows:
+        kept.setdefault(row.path or row.name, row)
     if not kept:
         raise NoInputError(f"{layout}: nothing is listed there")
-    if num_conflicts:
-        warnings += (f"{num_conflicts} repeated rows contradict the label of the first: {example}",)
-    present = {sample.label for sample in kept.values()}
-    empty = [name for name in names if name not in present]
-    if empty:
-        warnings += (f"{no_video(len(empty), len(names))}: {shorten(empty)}",)
+    labels = {sample.label for sample in kept.values()}
+    present = {part for label in labels for part in split_label(label)} if multi_label else labels
     indexed = not names and all(map(is_class_number, present))
     order = [name for name in names if name in present]
     return Dataset(
@@ -116,10 +126,34 @@ def make_dataset(
         layout=layout,
         split=called,
         indexed=indexed,
-        num_duplicates=num_rows - len(kept),
-        warnings=warnings,
+        multi_label=multi_label,
+        num_duplicates=len(rows) - len(kept),
+        warnings=(*warnings, *_contradictions(rows, kept), *_empty_classes(names, present)),
         missing_hint=missing_hint,
     )
+
+
+def _spelled(label: str, spelling: dict[str, str], *, multi_label: bool) -> str:
+    """A label with every class in the spelling that it had first."""
+    parts = split_label(label) if multi_label else (label,)
+    known = [spelling.setdefault(normalise_label(part), part) for part in parts]
+    return SEPARATOR.join(dict.fromkeys(known))
+
+
+def _contradictions(rows: Sequence[Sample], kept: dict[str, Sample]) -> tuple[str, ...]:
+    """That repeated rows say something else than the first, with an example, if any do."""
+    pairs = [(kept[row.path or row.name], row.label) for row in rows]
+    against = [(first, label) for first, label in pairs if first.label != label]
+    if not against:
+        return ()
+    first, label = against[0]
+    example = f"'{printable(first.name)}' is '{first.label}' and '{label}'"
+    return (f"{len(against)} repeated rows contradict the label of the first: {example}",)
+
+
+def _empty_classes(names: Sequence[str], present: set[str]) -> tuple[str, ...]:
+    empty = [name for name in names if name not in present]
+    return (f"{no_video(len(empty), len(names))}: {shorten(empty)}",) if empty else ()
 
 
 def _alphabetical(label: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@ end, and NUL characters between entries (`find -print0`).
 """
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,25 @@ def read_text(path: str) -> str:
     return "".join(open_lines(path))
 
 
+def check_characters(text: str, source: str) -> None:
+    """Refuse text of an unknown encoding: names, unlike paths, must be more than the same bytes.
+
+    Args:
+        text: as `decode_text` gives it.
+        source: the file, for the message.
+
+    Raises:
+        UsageError: bytes that were neither UTF-8 nor UTF-16; says in which line.
+    """
+    found = _UNDECODED.search(text)
+    if found is not None:
+        line = text.count("\n", 0, found.start()) + 1
+        raise UsageError(
+            f"'{printable(source)}' line {line} is neither utf-8 nor utf-16",
+            hint="save it as UTF-8, for example: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW",
+        )
+
+
 def _is_text(text: str) -> bool:
     """Whether NUL characters, if there are any, stand singly between pieces without controls."""
     if "\0" not in text:
@@ -57,4 +77,5 @@ def _is_text(text: str) -> bool:
     return all(piece and not _CONTROLS.intersection(piece) for piece in pieces)
 
 
+_UNDECODED = re.compile("[\udc80-\udcff\ufffd]")
 _CONTROLS = frozenset(map(chr, range(32))) - frozenset("\t\n\v\f\r\x1b")

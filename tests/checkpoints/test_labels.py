@@ -58,6 +58,25 @@ def test_every_format(tmp_path: Path, content: str) -> None:
     assert labels == ("pan left", "tilt up", "zoom in")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    "names", ['["pan é", "tilt ü", "中"]', "pan é|tilt ü|中|", "0 pan é|1 tilt ü|2 中|"]
+)
+def test_every_encoding(tmp_path: Path, names: str, end: str, encoding: str) -> None:
+    path = write(tmp_path, names.replace("|", end).encode(encoding))
+    if names.startswith("[") and encoding in ("utf-16-le", "utf-16-be"):
+        pytest.skip("without a mark or a line end nothing tells")
+    assert read_labels(path, num_classes=3) == ("pan é", "tilt ü", "中")
+
+
+def test_another_encoding_is_explained(tmp_path: Path) -> None:
+    path = write(tmp_path, "pan\ncafé\nzoom\n".encode("latin-1"))
+    with pytest.raises(UsageError, match="line 2 is neither utf-8 nor utf-16") as caught:
+        read_labels(path, num_classes=3)
+    assert "iconv" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -261,3 +261,57 @@ def test_an_empty_file_gives_way_to_the_same_clip_that_is_whole(root: Path) -> N
 def test_a_list_of_nothing_but_a_header(root: Path) -> None:
     with pytest.raises(NoInputError, match="nothing is listed"):
         read_dataset(write(root, "path,label\n"))
+
+
+NUMBERS = "path,label\nwalk/a b.mp4,1;0\nwalk/c.mp4,0\nrun/d.webm,1;1\n"
+
+
+def test_several_numbers_are_several_classes(root: Path) -> None:
+    data = read_dataset(write(root, NUMBERS), multi_label=True)
+    assert data.classes == ("0", "1")
+    assert [data.labels_of(sample) for sample in data.samples] == [("1", "0"), ("0",), ("1",)]
+    assert data.indexed
+
+
+def test_several_numbers_have_names(root: Path) -> None:
+    names = write(root, "walk\nrun\nswim\n", "names.txt")
+    data = read_dataset(write(root, NUMBERS), class_names=names, multi_label=True)
+    assert data.classes == ("walk", "run")
+    assert [data.labels_of(sample) for sample in data.samples] == [
+        ("run", "walk"),
+        ("walk",),
+        ("run",),
+    ]
+    assert data.warnings == ("1 of 3 classes has no video: 'swim'",)
+
+
+def test_several_numbers_from_1(root: Path) -> None:
+    text = NUMBERS.replace("1", "2").replace("0", "1")
+    assert read_dataset(write(root, text), labels_from=1, multi_label=True).classes == ("0", "1")
+    with pytest.raises(UsageError, match="class 0 with --labels-from 1"):
+        read_dataset(write(root, NUMBERS), labels_from=1, multi_label=True)
+
+
+@pytest.mark.parametrize(
+    ("cell", "multi_label", "problem", "hint"),
+    [
+        ("1;0", False, "'1;0' is a name, but 2 of 3 labels are numbers", "--multi-label"),
+        ("1 0", True, "line 2: the label '1 0' is several numbers", "3;7"),
+        (";", True, "line 2: no class in the label ';'", ""),
+    ],
+)
+def test_several_numbers_that_cannot_be_read(
+    root: Path, cell: str, multi_label: bool, problem: str, hint: str
+) -> None:
+    text = f"path,label\nwalk/a b.mp4,{cell}\nwalk/c.mp4,0\nrun/d.webm,1\n"
+    with pytest.raises(UsageError, match=problem) as caught:
+        read_dataset(write(root, text), multi_label=multi_label)
+    assert hint in caught.value.hint
+
+
+def test_labels_of_another_encoding_are_told(root: Path) -> None:
+    """The list is read, as its paths may be any bytes."""
+    text = "path,label\nwalk/c.mp4,café\nrun/d.webm,thé\n"
+    data = read_dataset(write(root, text, "list.csv", encoding="latin-1"))
+    assert (data.classes, data.num_missing) == (("caf\\xe9", "th\\xe9"), 0)
+    assert data.warnings[0].startswith("line 2: the label 'caf\\xe9' is no UTF-8")

@@ -30,6 +30,14 @@ def test_every_format_gives_the_same_names(tmp_path: Path, text: str, first: int
         assert (names.names, names.first) == (("cat", "dog", "mountain goat"), first)
 
 
+def test_another_encoding_is_explained(tmp_path: Path) -> None:
+    file = tmp_path / "names.txt"
+    file.write_bytes("thé\ncafé\n".encode("latin-1"))
+    with pytest.raises(UsageError, match="line 1 is neither utf-8 nor utf-16") as caught:
+        read_class_names(str(file))
+    assert "iconv" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from hiera_cli.datasets.dataset import Dataset, Sample, normalise_label
+from hiera_cli.datasets.class_names import normalise_label, split_label
+from hiera_cli.datasets.dataset import Dataset, Sample
 from hiera_cli.errors import Failure
 from hiera_cli.inputs import printable
 from hiera_cli.tasks.dataset.duplicates import (
@@ -175,18 +176,21 @@ def class_counts(
     parts: Sequence[Dataset], facts: Iterable[FileFacts], failures: Iterable[Failure]
 ) -> tuple[ClassCount, ...]:
     """The classes of all parts, in the order in which they come."""
-    samples = [sample for part in parts for sample in part.samples]
     seconds: dict[str, float] = {}
+    many = any(part.multi_label for part in parts)
     for fact in facts:
-        name = normalise_label(fact.sample.label)
-        seconds[name] = seconds.get(name, 0.0) + fact.duration_seconds
+        for label in split_label(fact.sample.label) if many else (fact.sample.label,):
+            name = normalise_label(label)
+            seconds[name] = seconds.get(name, 0.0) + fact.duration_seconds
     bad = {failure.path for failure in failures}
     by_label: dict[str, list[Sample]] = {}
     spelling: dict[str, str] = {}
     for label in (label for part in parts for label in part.classes):
         by_label.setdefault(spelling.setdefault(normalise_label(label), label), [])
-    for sample in samples:
-        by_label[spelling[normalise_label(sample.label)]].append(sample)
+    for part in parts:
+        for sample in part.samples:
+            for label in part.labels_of(sample):
+                by_label[spelling[normalise_label(label)]].append(sample)
     return tuple(
         ClassCount(
             label=label,

@@ -69,6 +69,7 @@ def read_parts(root: str, options: DatasetOptions) -> tuple[Dataset, ...]:
             class_names=options.class_names,
             group=options.group,
             labels_from=options.labels_from,
+            multi_label=options.multi_label,
         )
         for split in splits or (None,)
     )

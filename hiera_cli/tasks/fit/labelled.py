@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from hiera_cli.datasets.class_names import is_class_number, normalise_label
+from hiera_cli.datasets.class_names import is_class_number, normalise_label, split_label
 from hiera_cli.datasets.dataset import Dataset
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import printable
 
-SEPARATOR = ";"
 Item = TypeVar("Item")
 
 
@@ -44,15 +43,18 @@ def labelled_videos(data: Dataset) -> tuple[list[LabelledVideo], tuple[str, ...]
 def multi_labelled_videos(data: Dataset) -> tuple[list[LabelledVideo], tuple[str, ...]]:
     """The videos of a data set whose labels are several, separated by `;`, and all classes.
 
-    The classes are in order: numbers by their value, names by the alphabet.
+    The classes are in the data set's order; where it takes each cell for one class, numbers by
+    their value and names by the alphabet.
     """
     spelling: dict[str, str] = {}
     videos = []
     for sample in data.samples:
-        parts = [part.strip() for part in sample.label.split(SEPARATOR)]
-        labels = [spelling.setdefault(normalise_label(part), part) for part in parts if part]
+        parts = split_label(sample.label)
+        labels = [spelling.setdefault(normalise_label(part), part) for part in parts]
         unique = tuple(dict.fromkeys(labels))
         videos.append(LabelledVideo(sample.path, sample.name, unique, sample.group or None))
+    if data.multi_label:
+        return videos, data.classes
     numbered = all(map(is_class_number, spelling.values()))
     return videos, tuple(sorted(spelling.values(), key=int if numbered else _alphabetical))
 

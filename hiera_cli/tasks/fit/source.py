@@ -81,6 +81,7 @@ def _read_split(place: str, options: FitOptions) -> tuple[Dataset, str | None]:
         class_names=options.class_names,
         labels_from=options.labels_from,
         group=options.group,
+        multi_label=options.multi_label,
     )
     return data, "val" if {"train", "val"} <= set(present) else None
 
