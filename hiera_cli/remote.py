@@ -65,17 +65,50 @@ def open_url(url: str) -> Iterator[Content]:
         MediaError: it is not there, may not be read, or its store cannot be reached. Reading it,
             too, raises this while the block lasts.
     """
-    try:
+    with _store_errors():
         system, place = _system(url)
         with system.open(place, "rb") as content:
             yield content
+
+
+class RemoteFile:
+    """A remote file of which parts can be fetched; nothing is kept.
+
+    Raises:
+        MediaError: as `open_url`.
+    """
+
+    def __init__(self, url: str) -> None:
+        with _store_errors():
+            self._system, self._place = _system(url)
+            size = self._system.info(self._place).get("size")
+        self.num_bytes: int | None = None if size is None else int(size)
+
+    def fetch(self, start: int, stop: int) -> bytes:
+        """The bytes from `start` up to `stop`.
+
+        Raises:
+            MediaError: as `open_url`; also where the store does not give parts of files.
+        """
+        with _store_errors():
+            found: bytes = self._system.cat_file(self._place, start=start, end=stop)
+        if len(found) != stop - start:
+            raise MediaError("internal", "the store does not give parts of files")
+        return found
+
+
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    """Every store has errors of its own; here they become ours."""
+    try:
+        yield
     except MediaError:
         raise
     except FileNotFoundError as error:
         raise MediaError("not_found", "no such file in the store") from error
     except PermissionError as error:
         raise MediaError("permission", "the store refuses it: check your credentials") from error
-    except Exception as error:  # every store has errors of its own
+    except Exception as error:
         raise MediaError("internal", f"{type(error).__name__}: {error}") from error
 
 
