@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TextIO
 
 from hiera_cli.archives import members_below, split_archive
-from hiera_cli.errors import UsageError
+from hiera_cli.errors import MediaError, UsageError
 from hiera_cli.folders import files_below
-from hiera_cli.remote import expand_url, is_remote
+from hiera_cli.remote import expand_url, is_remote, open_url, without_file_scheme
 
 VIDEO_SUFFIXES = frozenset(
     {".3g2", ".3gp", ".apng", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".h264"}
@@ -139,20 +139,24 @@ def _text_of(stdin: TextIO | None) -> str:
 
 
 def _text_of_list(path: str) -> str:
+    path = existing_spelling(path)
     try:
-        return decode_text(Path(path).read_bytes())
-    except (OSError, ValueError) as error:
+        with open_url(path) if is_remote(path) else Path(path).open("rb") as file:
+            return decode_text(file.read(-1))
+    except (OSError, ValueError, MediaError) as error:
         raise UsageError(f"cannot read the list '{path}': {error}") from error
 
 
 def existing_spelling(name: str) -> str:
     """How a file that is there is really spelled, if `name` is what a tool made of its name.
 
-    Tried in turn: as it is; without blanks or quotes around it; with slashes for backslashes; with
-    accents composed (NFC) or decomposed (NFD), which macOS, Linux and Windows do differently.
+    Tried in turn: as it is; as the path of a `file://` URL; without blanks or quotes around it;
+    with slashes for backslashes; with accents composed (NFC) or decomposed (NFD), which macOS,
+    Linux and Windows do differently.
     """
     if not name or os.path.lexists(name):
         return name
+    name = without_file_scheme(name)
     trimmed = [name, name.rstrip(), name.strip(), name.strip().strip("\"'")]
     slashed = [spelling.replace("\\", "/") for spelling in trimmed]
     for spelling in dict.fromkeys(filter(None, (*trimmed, *slashed))):

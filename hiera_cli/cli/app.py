@@ -1,10 +1,11 @@
 """The command map, and the only place where errors become messages and exit codes."""
 
 import errno
+import re
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib import import_module
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from hiera_cli.cli.options import flatten
 from hiera_cli.cli.terminal import take_over
 from hiera_cli.errors import HieraError, OutputError, UsageError
 from hiera_cli.machine import keep_freed_memory
+from hiera_cli.remote import without_file_scheme
 
 INTERNAL_ERROR, INTERRUPTED = 1, 130
 ABOUT = "Video understanding with Hiera: classify, extract features, evaluate, train."
@@ -204,10 +206,20 @@ def _hiera(
         console.show_lines(START.splitlines(), indent=4)
 
 
+def without_file_schemes(words: Sequence[str]) -> list[str]:
+    """The words of a command, with the paths that `file://` URLs in them mean."""
+    parted = (re.fullmatch(r"(@|--[a-z-]+=)?(file://.*)", word, re.DOTALL) for word in words)
+    return [
+        (found[1] or "") + without_file_scheme(found[2]) if found else word
+        for word, found in zip(words, parted, strict=True)
+    ]
+
+
 def main() -> None:
     """Run the command line, in a process of its own."""
     signal.signal(signal.SIGINT, _leave)
     take_over()
+    sys.argv[1:] = without_file_schemes(sys.argv[1:])
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
     command = words[0] if words else ""
     if command in TRAINING:

@@ -31,7 +31,7 @@ _TABLE = "Output"
 
 FLAGS = {
     **RAY_FLAGS,
-    "out": _flag("-o", "--out", help="A .parquet file, or a folder for shards.", panel=_TABLE),
+    "out": _flag("-o", "--out", help="A .parquet file, a folder, or a URL.", panel=_TABLE),
     "on_existing": _flag("--on-existing", help="resume, overwrite or error.", panel=_TABLE),
     "retry_failed": _flag("--retry-failed", help="Try failed videos again.", panel=_TABLE),
     "rows_per_shard": _flag("--rows-per-shard", help="Rows a file of the folder.", panel=_TABLE),
@@ -80,7 +80,7 @@ def _write(
     cluster: RayOptions,
     talk: TalkOptions,
 ) -> int:
-    from hiera_cli.tasks.features.table import Started, plan_output, write_features
+    from hiera_cli.tasks.features.table import Started, output_names, write_features
     from hiera_cli.tasks.features.writer import VideoFeatures
 
     records = write_features(
@@ -110,11 +110,11 @@ def _write(
         elif isinstance(record, VideoFeatures):
             num_good += 1
             num_clips += record.num_clips
-    output = plan_output(out, table)
+    place, errors = output_names(out, table)
     if not talk.quiet:
-        console.say(f"{num_clips} rows added; {num_good} videos are in {output.path}")
+        console.say(f"{num_clips} rows added; {num_good} videos are in {place}")
         if num_failed:
-            console.say(f"{num_failed} failed: see {output.errors}")
+            console.say(f"{num_failed} failed: see {errors}")
     if not num_failed:
         return 0
     return 3 if num_good else 4

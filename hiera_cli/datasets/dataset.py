@@ -31,10 +31,12 @@ from hiera_cli.datasets.splits import (
 )
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import printable
+from hiera_cli.remote import is_remote
 
 __all__ = ["Dataset", "Sample", "normalise_label", "read_dataset", "splits_of"]
 
 SPLITS = ("train", "val", "test")
+_LIST_SUFFIXES = frozenset({".csv", ".json", ".list", ".tsv", ".txt"})
 _TABLE_NAMES = frozenset({"annotations", "dataset", "labels", "metadata", "split", "splits"})
 
 
@@ -68,11 +70,11 @@ def read_dataset(
     """
     check_labels_from(labels_from)
     options = LabelOptions(class_names, group, labels_from, multi_label)
-    if annotations is None and split_archive(root):
+    if annotations is None and (split_archive(root) or _is_remote_folder(root)):
         return read_class_folders(root, split=split, group=group)
-    if annotations is None and os.path.isfile(root):
+    if annotations is None and (os.path.isfile(root) or is_remote(root)):
         return _annotated(_folder_of(root), root, split, options)
-    if not os.path.isdir(root):
+    if not os.path.isdir(root) and not is_remote(root):
         raise UsageError(
             f"no data set at '{printable(root)}'",
             hint="give a folder with one subfolder a class, a Kinetics folder, or a list file",
@@ -91,7 +93,9 @@ def splits_of(root: str, *, annotations: str | None = None) -> tuple[str, ...]:
     Raises:
         UsageError: an annotation file that makes no sense.
     """
-    if annotations is None and (os.path.isdir(root) or split_archive(root)):
+    if annotations is None and _is_remote_folder(root):
+        found = split_names(root)
+    elif annotations is None and (os.path.isdir(root) or split_archive(root)):
         found = _splits_below(root)
     else:
         found = _splits_within(annotations or root)
@@ -112,11 +116,17 @@ def _splits_below(root: str) -> set[str]:
 
 
 def _splits_within(annotations: str) -> set[str]:
-    if annotations.lower().endswith(".json") or not os.path.isfile(annotations):
+    is_file = os.path.isfile(annotations) or is_remote(annotations)
+    if annotations.lower().endswith(".json") or not is_file:
         return set()
     if is_kinetics_csv(annotations):
         return kinetics_splits(annotations)
     return set(listed_splits(annotations))
+
+
+def _is_remote_folder(root: str) -> bool:
+    """Whether a URL means class folders: it has not the suffix of a list."""
+    return is_remote(root) and os.path.splitext(root)[1].lower() not in _LIST_SUFFIXES
 
 
 def _annotated(root: str, annotations: str, split: str | None, options: LabelOptions) -> Dataset:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from hiera_cli.inputs import IMAGE_SUFFIXES, VIDEO_SUFFIXES, InputPath, existing_spelling, printable
+from hiera_cli.remote import is_remote, is_there
 
 MAX_NAMES, MAX_FOLDERS = 20_000, 2_000
 _COMMON_SUFFIXES = (".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v", ".mpg", ".jpg", ".png")
@@ -39,7 +40,9 @@ class Locator:
         """The file that a listed path means; None where there is none."""
         if "\0" in path:
             return None
-        wanted = os.path.join(self.base, path)
+        wanted = path if is_remote(path) else os.path.join(self.base, path)
+        if is_remote(wanted):
+            return wanted if is_there(wanted) else None
         found: str | None = existing_spelling(wanted)
         if found and not os.path.exists(found):
             found = _with_suffix(found)

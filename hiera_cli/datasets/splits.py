@@ -11,6 +11,7 @@ from hiera_cli.archives import split_archive, subfolders
 from hiera_cli.errors import UsageError
 from hiera_cli.folders import is_debris
 from hiera_cli.inputs import printable
+from hiera_cli.remote import is_remote, subfolders_of
 
 _SPLITS = {
     "val": frozenset({"val", "validate", "validation", "valid"}),
@@ -68,6 +69,8 @@ def subfolder_names(root: str) -> list[str]:
     """The folders directly below `root`, sorted, without what is hidden or left behind by tools."""
     if split_archive(root):
         return subfolders(root)
+    if is_remote(root):
+        return [name for name in subfolders_of(root) if not name.startswith(".")]
     if not os.path.isdir(root):
         return []
     names = sorted(name for name in os.listdir(root) if not name.startswith("."))

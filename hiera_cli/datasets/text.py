@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from hiera_cli.errors import UsageError
+from hiera_cli.errors import MediaError, UsageError
 from hiera_cli.inputs import decode_text, printable
+from hiera_cli.remote import is_remote, open_url
 
 MAX_LINE_CHARACTERS = 65_536
 _SNIFFED_BYTES = 65_536
@@ -22,13 +23,13 @@ def open_lines(path: str) -> Iterator[str]:
     Raises:
         UsageError: the file cannot be read, or is no text: videos hold NUL bytes or endless lines.
     """
-    if not os.path.isfile(path):  # noqa: PTH113 - opening a FIFO would block
+    if not is_remote(path) and not os.path.isfile(path):  # noqa: PTH113 - a FIFO would block
         raise UsageError(f"'{printable(path)}' is not a file")
     try:
-        with Path(path).open("rb") as file:
+        with open_url(path) if is_remote(path) else Path(path).open("rb") as file:
             start = file.read(_SNIFFED_BYTES)
-            text = decode_text(start + file.read()) if _is_text(decode_text(start)) else "\0\0"
-    except (OSError, ValueError) as error:
+            text = decode_text(start + file.read(-1)) if _is_text(decode_text(start)) else "\0\0"
+    except (OSError, ValueError, MediaError) as error:
         raise UsageError(f"cannot read '{printable(path)}': {error}") from error
     lines = text.split("\0" if "\0" in text else "\n" if "\n" in text else "\r")
     if lines[-1] == "":

@@ -63,7 +63,12 @@ def connected(address: str | None, *, verbose: bool = False) -> Iterator[Any]:
         yield ray
         return
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    local = {} if address or "RAY_ADDRESS" in os.environ else {"include_dashboard": False}
+    is_ours = not address and "RAY_ADDRESS" not in os.environ
+    if is_ours:
+        # Ray makes its workers give way to all else on the machine (nice 15); beside anything
+        # that computes they take several times as long as this process would
+        os.environ.setdefault("RAY_worker_niceness", "0")
+    local = {"include_dashboard": False} if is_ours else {}
     try:
         ray.init(
             address,

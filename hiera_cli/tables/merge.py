@@ -3,14 +3,16 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.files import output_errors
+from hiera_cli.remote import is_remote
 from hiera_cli.tables.completeness import check_complete, without_share
 from hiera_cli.tables.failures import read_failures, write_failures
-from hiera_cli.tables.place import lock_output, parse_output
+from hiera_cli.tables.place import Output, lock_output, parse_output
 from hiera_cli.tables.reading import (
     METADATA_KEY,
     Piece,
@@ -23,6 +25,7 @@ from hiera_cli.tables.reading import (
 )
 from hiera_cli.tables.settings import comparable, differences
 from hiera_cli.tables.shards import DEFAULT_ROWS_PER_SHARD, ShardWriter, new_shard_folder, publish
+from hiera_cli.tables.stored import is_folder_url, local_table, stored
 
 
 def merge_tables(
@@ -36,8 +39,8 @@ def merge_tables(
     """Merge sorted tables into one sorted table, in memory of a few rows each.
 
     Args:
-        parts: files, or folders of shards.
-        out: a file, or a folder for shards.
+        parts: files, or folders of shards, or URLs of these.
+        out: a file, or a folder for shards, or a URL of either.
         overwrite: whether an output that is there already is replaced.
         rows_per_shard: the size of the files of a folder.
         allow_incomplete: merge the shares of a job array though some of them are missing.
@@ -50,8 +53,30 @@ def merge_tables(
             was made with other settings than the first, or holds a key that another one holds.
         OutputError: the output exists or cannot be written.
     """
-    output = parse_output(out)
-    paths = [Path(part).absolute() for part in parts]
+    with ExitStack() as stack:
+        paths = [stack.enter_context(local_table(part)).absolute() for part in parts]
+        if is_remote(os.fspath(out)):
+            is_folder = is_folder_url(os.fspath(out))
+            place = stack.enter_context(stored(f"{out}/" if is_folder else os.fspath(out)))
+            out = f"{place}/" if is_folder else place
+        return _merge(
+            paths,
+            parse_output(out),
+            overwrite=overwrite,
+            rows_per_shard=rows_per_shard,
+            allow_incomplete=allow_incomplete,
+        )
+
+
+def _merge(
+    paths: Sequence[Path],
+    output: Output,
+    *,
+    overwrite: bool,
+    rows_per_shard: int | None,
+    allow_incomplete: bool,
+) -> int:
+    """As `merge_tables`, on this machine's disks."""
     metadata = _common_metadata(paths)
     if not allow_incomplete:
         check_complete([file for path in paths for file in table_files(path)])

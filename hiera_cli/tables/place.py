@@ -14,7 +14,7 @@ from typing import IO
 
 from hiera_cli.errors import OutputError, UsageError
 from hiera_cli.files import is_special, output_errors
-from hiera_cli.remote import is_remote
+from hiera_cli.remote import is_remote, without_file_scheme
 
 logger = logging.getLogger("hiera_cli")
 
@@ -76,7 +76,7 @@ def parse_output(out: str | os.PathLike[str]) -> Output:
     Raises:
         UsageError: a URL, to which nothing can be appended.
     """
-    text = os.fspath(out)
+    text = without_file_scheme(os.fspath(out))
     if is_remote(text):
         raise UsageError(
             f"the table cannot be written to '{text}'",

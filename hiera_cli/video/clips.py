@@ -9,8 +9,9 @@ from dataclasses import replace
 from hiera_cli.errors import MediaError
 from hiera_cli.video.collector import ClipCollector, View, ViewOf
 from hiera_cli.video.decode import Limits, VideoInfo, decode_video
+from hiera_cli.video.holes import Holes
 from hiera_cli.video.isolation.parent import DecodeProcess
-from hiera_cli.video.local_file import local_file
+from hiera_cli.video.local_file import local_or_holes
 from hiera_cli.video.sampling import ClipPlan, Protocol
 
 logger = logging.getLogger("hiera_cli")
@@ -70,8 +71,8 @@ class ClipReader:
             MediaError: it cannot be read, whatever the reason.
         """
         try:
-            with local_file(path) as file:
-                info = yield from self._read(file, protocol, view_of, shared=shared)
+            with local_or_holes(path) as (file, holes):
+                info = yield from self._read(file, holes, protocol, view_of, shared=shared)
             return replace(info, path=path)
         except MediaError:
             raise
@@ -83,7 +84,13 @@ class ClipReader:
             raise MediaError("internal", f"{type(error).__name__}: {error}") from error
 
     def _read(
-        self, path: str, protocol: Protocol, view_of: ViewOf[View], *, shared: bool
+        self,
+        path: str,
+        holes: Holes | None,
+        protocol: Protocol,
+        view_of: ViewOf[View],
+        *,
+        shared: bool,
     ) -> Generator[tuple[ClipPlan, list[View]], None, VideoInfo]:
         streaming = protocol.num_clips is None
         collector = ClipCollector(view_of, shared=shared, streaming=streaming)
@@ -94,6 +101,7 @@ class ClipReader:
             limits=self._limits,
             threads=self._threads,
             square_pixels=self._square_pixels,
+            fill=None if holes is None else holes.fill,
         )
         with closing(events):
             for event in events:

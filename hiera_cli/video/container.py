@@ -8,7 +8,7 @@ whatever it is called, has no way to reach another file or a socket.
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -72,6 +72,7 @@ def open_video(
     timeout_seconds: float | None,
     hardware: str | None = None,
     assumed_fps: float | None = None,
+    has_holes: bool = False,
 ) -> Iterator[OpenVideo]:
     """Open a regular file and choose its video stream.
 
@@ -82,6 +83,7 @@ def open_video(
         timeout_seconds: for opening, and for each read.
         hardware: FFmpeg's device type to decode with, as far as it works.
         assumed_fps: the frame rate, whatever the file states; None: what it states.
+        has_holes: whether packets may be zeros, so that only the index says what they are.
 
     Raises:
         MediaError: the file cannot be opened or holds no video.
@@ -89,7 +91,11 @@ def open_video(
     descriptor = _open_regular_file(path)
     try:
         stated_seconds = check_boxes(descriptor)
-        container, messages = _open_container(descriptor, max_pixels, timeout_seconds, hardware)
+        # parsers look into packets for what the index of an MP4 file says as well
+        flags = {"fflags": "+noparse"} if has_holes else {}
+        container, messages = _open_container(
+            descriptor, max_pixels, timeout_seconds, hardware, flags
+        )
     finally:
         os.close(descriptor)
     try:
@@ -137,7 +143,11 @@ def _kind_of_os_error(error: OSError) -> FailureKind:
 
 
 def _open_container(
-    descriptor: int, max_pixels: int, timeout_seconds: float | None, hardware: str | None
+    descriptor: int,
+    max_pixels: int,
+    timeout_seconds: float | None,
+    hardware: str | None,
+    flags: Mapping[str, str],
 ) -> tuple[av.container.InputContainer, list[Message]]:
     """The open file and what FFmpeg said of it; in software where the device cannot be had."""
     # The file is opened by descriptor, never by name: FFmpeg takes "12:30 clip.mp4" or "pipe:0" for
@@ -148,6 +158,7 @@ def _open_container(
         "protocol_whitelist": "fd",
         "format_whitelist": FORMATS,
         "max_pixels": str(_padded(max_pixels)),
+        **flags,
     }
     os.lseek(descriptor, 0, os.SEEK_SET)
     with caught_messages() as messages:
@@ -164,7 +175,7 @@ def _open_container(
                 raise _opening_error(error, messages) from error
         else:
             return container, messages
-    return _open_container(descriptor, max_pixels, timeout_seconds, None)
+    return _open_container(descriptor, max_pixels, timeout_seconds, None, flags)
 
 
 def _opening_error(error: Exception, messages: list[Message]) -> MediaError:

@@ -6,6 +6,7 @@ sampled frame needs. At any sign of damage everything is decoded instead, and th
 again from the frames that really came out.
 """
 
+import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
 from hiera_cli.errors import MediaError
+from hiera_cli.video.holes import MAX_GAP, Fill, joined
 from hiera_cli.video.info import DEFAULT_LIMITS, Limits, VideoInfo
-from hiera_cli.video.packets import PacketScan
+from hiera_cli.video.packets import PacketScan, packet_spans, plan_runs
 from hiera_cli.video.passes import DoubtError, all_frames, wanted_frames
 from hiera_cli.video.picture import upright_rgb
 from hiera_cli.video.reader import Reader
@@ -113,6 +115,7 @@ def decode_video(
     limits: Limits = DEFAULT_LIMITS,
     threads: int = 1,
     square_pixels: bool = False,
+    fill: Fill | None = None,
 ) -> Generator[Event, None, None]:
     """The frames that a protocol takes from a video, as a stream of events.
 
@@ -126,17 +129,35 @@ def decode_video(
         limits: what it may cost.
         threads: for decoding; more than one only while the file is in good order.
         square_pixels: stretch pictures whose pixels are not square.
+        fill: has parts of the file be there; None where it has no holes.
 
     Raises:
         MediaError: the file cannot be read as video.
     """
+    if fill is not None:
+        try:
+            with Reader(path, limits, has_holes=True) as reader:
+                job = _Job(reader, reader.scan(), protocol, VideoReformatter(), square_pixels)
+                yield from _timed(job.events_despite_holes(threads, fill), reader)
+                return
+        except DoubtError:
+            pass
+        except MediaError as error:
+            if error.kind == "timeout":
+                raise
+        fill([(0, os.path.getsize(path))])  # noqa: PTH202 - any bytes
     with Reader(path, limits) as reader:
         # one reformatter a file: swscale sets up tables for each size that cost more than a frame
         job = _Job(reader, reader.scan(), protocol, VideoReformatter(), square_pixels)
-        for event in job.events(threads):
-            reader.budget.pause()  # the consumer's time is not the file's
-            yield event
-            reader.budget.resume()
+        yield from _timed(job.events(threads), reader)
+
+
+def _timed(events: Iterator[Event], reader: Reader) -> Iterator[Event]:
+    """The events; the consumer's time is not the file's."""
+    for event in events:
+        reader.budget.pause()
+        yield event
+        reader.budget.resume()
 
 
 def _surveyed(reader: Reader, survey: Survey, scan: PacketScan, damage: Sequence[str]) -> VideoInfo:
@@ -166,6 +187,24 @@ class _Job:
             except DoubtError:
                 pass
         yield from self._long_way()
+
+    def events_despite_holes(self, threads: int, fill: Fill) -> Iterator[Event]:
+        """The short cut, with what it needs fetched first.
+
+        Raises:
+            DoubtError: it is not safe, or turned out not to be; begin again with the whole file.
+        """
+        if not self._short_cut_is_safe():
+            raise DoubtError("the whole file is needed")
+        clips = plan_clips(predicted_timeline(self.reader.video, self.scan), self.protocol)
+        spans = packet_spans(self.scan, plan_runs(self.scan, _sampled(clips)))
+        if any(start < 0 for start, _ in spans):
+            raise DoubtError("it is not known where its packets lie")
+        self.reader.budget.pause()
+        fill(joined(spans, MAX_GAP))
+        self.reader.budget.resume()
+        self.reader.forget_packets()
+        yield from self._short_cut(threads)
 
     def _short_cut_is_safe(self) -> bool:
         video = self.reader.video

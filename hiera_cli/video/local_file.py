@@ -7,6 +7,7 @@ anything but its file, has a plain file in front of it, and the cost is bounded 
 each that is decoded.
 """
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -17,10 +18,45 @@ from typing import IO
 
 from hiera_cli.archives import Content, open_member, split_archive
 from hiera_cli.errors import MediaError
-from hiera_cli.remote import is_remote, open_url
+from hiera_cli.remote import RemoteFile, is_remote, open_url
+from hiera_cli.video.holes import MIN_BYTES, Holes, fetch_index
 
 COPY_BYTES = 2**20
 MAX_BYTES_IN_MEMORY = 2**25
+
+logger = logging.getLogger("hiera_cli")
+
+
+@contextmanager
+def local_or_holes(path: str) -> Iterator[tuple[str, Holes | None]]:
+    """As `local_file`; of a long remote MP4 file only what says where everything is.
+
+    Yields:
+        the path, and what fills the rest of the file; None where the file is whole.
+
+    Raises:
+        MediaError: it is in an archive or a store, and cannot be read.
+    """
+    with ExitStack() as stack:
+        found = _with_holes(path, stack) if is_remote(path) and _has_proc() else None
+        if found is not None:
+            yield found
+            return
+        yield stack.enter_context(local_file(path)), None
+
+
+def _with_holes(path: str, stack: ExitStack) -> tuple[str, Holes] | None:
+    """A file with holes, which the stack closes; None where it should be copied whole."""
+    try:
+        remote = RemoteFile(path)
+        if remote.num_bytes is None or remote.num_bytes < MIN_BYTES:
+            return None
+        file = stack.enter_context(_new_file(in_memory=False))
+        holes = Holes(file.fileno(), remote.num_bytes, remote.fetch)
+        return (_path_of(file), holes) if fetch_index(holes) else None
+    except (MediaError, OSError):  # the copy says what is wrong, if anything is
+        logger.debug("%s cannot be read in parts", path, exc_info=True)
+        return None
 
 
 @contextmanager

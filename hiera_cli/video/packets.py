@@ -37,6 +37,7 @@ class PacketScan:
         shown: 1 for a packet that gives a frame to show (0: hidden by an edit list, or empty).
         last_duration: ticks that the frame shown last stays.
         damage: what went wrong while reading.
+        spans: (packets, 2) where each packet lies in the file, from and up to; -1 if unknown.
         order: places of the shown packets in display order.
         frame_ticks: times of the frames in display order.
     """
@@ -47,6 +48,7 @@ class PacketScan:
     shown: npt.NDArray[np.bool_]
     last_duration: int | None
     damage: tuple[str, ...]
+    spans: npt.NDArray[np.int64]
     order: npt.NDArray[np.int64] = field(init=False)
     frame_ticks: Ticks = field(init=False)
 
@@ -103,6 +105,7 @@ def scan_packets(
         what was found, and the packets themselves if they are small together.
     """
     ticks, keys, shown, damage = array("q"), bytearray(), bytearray(), list[str]()
+    spans = array("q")
     kept: list[VideoPacket] | None = []
     kept_bytes, has_pts = 0, True
     last_tick, last_duration = NO_TICK, None
@@ -111,6 +114,7 @@ def scan_packets(
         has_pts = has_pts and packet.pts is not None
         tick = packet.pts if packet.pts is not None else packet.dts
         ticks.append(NO_TICK if tick is None else tick)
+        spans.extend((-1, -1) if packet.pos is None else (packet.pos, packet.pos + packet.size))
         keys.append(packet.is_keyframe)
         shown.append(not packet.is_discard)  # edit lists hide packets that must still be decoded
         if packet.is_corrupt:
@@ -129,6 +133,7 @@ def scan_packets(
         np.array(shown, dtype=bool),
         last_duration,
         tuple(damage),
+        np.array(spans, dtype=np.int64).reshape(-1, 2),
     )
     return scan, kept
 
@@ -158,6 +163,12 @@ def plan_runs(scan: PacketScan, wanted: Sequence[int]) -> tuple[PacketRun, ...]:
         else:
             runs.append(PacketRun(start, place))
     return tuple(runs)
+
+
+def packet_spans(scan: PacketScan, runs: Sequence[PacketRun]) -> list[tuple[int, int]]:
+    """Where the packets of runs lie in the file, each from and up to a byte."""
+    places = (place for run in runs for place in range(run.start, run.stop + 1))
+    return [(int(scan.spans[place, 0]), int(scan.spans[place, 1])) for place in places]
 
 
 def _key_before(scan: PacketScan, key_places: npt.NDArray[np.int64], place: int) -> int:

@@ -22,8 +22,9 @@ class Reader:
         budget: what is left of the decoding time.
     """
 
-    def __init__(self, path: str, limits: Limits) -> None:
+    def __init__(self, path: str, limits: Limits, *, has_holes: bool = False) -> None:
         self._path = path
+        self._has_holes = has_holes
         self._limits = limits
         self._stack = ExitStack()
         self._kept: list[VideoPacket] | None = None
@@ -47,6 +48,10 @@ class Reader:
         """Read all packets; the next `start` may use them again."""
         scan, self._kept = scan_packets(self.video, self.budget.check)
         return scan
+
+    def forget_packets(self) -> None:
+        """Have the next `start` read the file again, because more of it is there now."""
+        self._kept = None
 
     def start(
         self, threads: int = 1, *, hardware: bool = False
@@ -77,5 +82,6 @@ class Reader:
                 timeout_seconds=self._limits.timeout_seconds,
                 hardware=hardware,
                 assumed_fps=self._limits.assumed_fps,
+                has_holes=self._has_holes,
             )
         )

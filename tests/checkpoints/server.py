@@ -34,6 +34,7 @@ class Server:
     gate: threading.Event | None = None
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     url: str = ""
+    num_sent: int = 0
 
     def bodies(self) -> list[str]:
         """Paths of the files that were asked for with GET."""
@@ -64,29 +65,34 @@ class _Handler(BaseHTTPRequestHandler):
         if state.gate is not None and with_body:
             state.gate.wait(20)
         digest = hashlib.sha256(body).hexdigest()
-        start = self._start(asked, f'"{digest}"')
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+        start, stop = self._part(asked, f'"{digest}"', len(body))
+        is_part = (start, stop) != (0, len(body))
+        self.send_response(206 if is_part else 200)
+        if is_part:
+            self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(body)}")
         if state.versioned:
             self.send_header("ETag", f'"{digest}"')
         if "/resolve/" in self.path:
             self.send_header("X-Repo-Commit", COMMIT)
             self.send_header("X-Linked-Etag", f'"{state.declared or digest}"')
             self.send_header("X-Linked-Size", str(len(body)))
-        self.send_header("Content-Length", str(len(body) - start))
+        self.send_header("Content-Length", str(stop - start))
         self.end_headers()
         if with_body:
-            self._send(body[start:])
+            self._send(body[start:stop])
 
-    def _start(self, asked: str, etag: str) -> int:
-        match = re.fullmatch(r"bytes=(\d+)-", asked)
+    def _part(self, asked: str, etag: str, size: int) -> tuple[int, int]:
+        """From and up to which byte."""
+        match = re.fullmatch(r"bytes=(\d+)-(\d*)", asked)
         condition = self.headers.get("If-Range")
         same = condition is None or condition == etag
-        return int(match[1]) if match and self.state.ranges and same else 0
+        if not (match and self.state.ranges and same):
+            return 0, size
+        return int(match[1]), min(size, int(match[2]) + 1 if match[2] else size)
 
     def _send(self, body: bytes) -> None:
         cut = self.state.drop_after.pop(0) if self.state.drop_after else None
+        self.state.num_sent += len(body[:cut])
         self.wfile.write(body[:cut])
         if cut is not None:
             self.close_connection = True

@@ -1,6 +1,6 @@
 import numpy as np
 
-from hiera_cli.video.packets import PacketRun, PacketScan, plan_runs
+from hiera_cli.video.packets import PacketRun, PacketScan, packet_spans, plan_runs
 
 
 def scan(ticks: list[int], keys: list[int], hidden: tuple[int, ...] = ()) -> PacketScan:
@@ -13,6 +13,7 @@ def scan(ticks: list[int], keys: list[int], hidden: tuple[int, ...] = ()) -> Pac
         shown=~np.isin(places, hidden),
         last_duration=1,
         damage=(),
+        spans=np.stack([10 * places, 10 * places + 4], axis=1),
     )
 
 
@@ -51,3 +52,8 @@ def test_leading_frames_of_an_open_group_need_the_group_before() -> None:
     one = scan([0, 1, 2, 3, 6, 4, 5, 7, 8], [0, 4])
     assert plan_runs(one, [5]) == (PacketRun(0, 6),)
     assert plan_runs(one, [6]) == (PacketRun(4, 4),)
+
+
+def test_where_the_packets_of_runs_lie() -> None:
+    one = scan([0, 1, 2, 3], [0, 2])
+    assert packet_spans(one, (PacketRun(0, 1), PacketRun(3, 3))) == [(0, 4), (10, 14), (30, 34)]

@@ -12,11 +12,11 @@ from hiera_cli.errors import MediaError
 from hiera_cli.inference.engine import ClipResult, Engine
 from hiera_cli.inputs import InputPath
 from hiera_cli.options import EngineOptions
-from hiera_cli.tables import Column, finished_keys
+from hiera_cli.tables import Column
 from hiera_cli.tasks.features.extract import feature_columns, open_feature_engine, wanted
 from hiera_cli.tasks.features.options import FeatureOptions, TableOptions
 from hiera_cli.tasks.features.shares import parse_share
-from hiera_cli.tasks.features.table import plan_output, plan_sources
+from hiera_cli.tasks.features.table import finished_names, plan_sources
 from hiera_cli.video.decode import Limits, probe
 from hiera_cli.video.local_file import local_file
 from hiera_cli.video.sampling import Protocol, plan_clips
@@ -64,7 +64,7 @@ def estimate_features(
     """
     features, table = features or FeatureOptions(), table or TableOptions()
     sources = plan_sources(files, features, parse_share(table.shard))
-    done = set() if table.on_existing == "overwrite" else finished_keys(plan_output(out, table))
+    done = set() if table.on_existing == "overwrite" else finished_names(out, table)
     todo = [source for source in sources if source.name not in done]
     engine = open_feature_engine(options or EngineOptions(), features)
     counts = _count_clips(todo, engine)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
@@ -12,6 +13,7 @@ from typing import Any
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inputs import InputPath, printable
 from hiera_cli.options import EngineOptions
+from hiera_cli.remote import is_remote
 from hiera_cli.tables import (
     Output,
     Table,
@@ -21,6 +23,7 @@ from hiera_cli.tables import (
     parse_output,
 )
 from hiera_cli.tables.completeness import ShareNote
+from hiera_cli.tables.stored import fetched, is_folder_url, stored
 from hiera_cli.tasks.features.devices import parse_devices
 from hiera_cli.tasks.features.extract import named, roots
 from hiera_cli.tasks.features.options import FeatureOptions, TableOptions
@@ -59,7 +62,7 @@ def write_features(
 
     Args:
         files: the videos.
-        out: a Parquet file, or a folder for several.
+        out: a Parquet file, or a folder for several, or a URL of either.
         features: layer, pooling and so on.
         options: model, protocol (default `dense`), device and so on.
         table: what to do with what is there already, and which share to work on.
@@ -79,9 +82,12 @@ def write_features(
     share = parse_share(table.shard)
     everything = plan_sources(files, features, None)
     sources = share.of(everything) if share else everything
-    output = plan_output(out, table)
     open_workers = open_workers or partial(open_local_workers, parse_devices(table.devices))
-    with lock_output(output), open_workers(options, features) as workers:
+    with (
+        _place(out, table) as output,
+        lock_output(output),
+        open_workers(options, features) as workers,
+    ):
         notes = {"share": _describe(share, everything)} if share else {}
         job = _begin(sources, output, workers, options, table, notes)
         todo, failed = _todo(sources, job, retry_failed=table.retry_failed)
@@ -90,6 +96,56 @@ def write_features(
         if todo:
             yield from workers.run(todo, job)
         job.finish(keep_empty=share is not None)  # a share that is not there is missing
+
+
+@contextmanager
+def _place(out: str | os.PathLike[str], table: TableOptions) -> Iterator[Output]:
+    """Where the rows go; for a URL that is a local place, and at the end the store."""
+    if not is_remote(os.fspath(out)):
+        yield plan_output(out, table)
+        return
+    url = url_of_output(os.fspath(out), table)
+    with stored(url) as path:
+        yield parse_output(f"{path}/" if url.endswith("/") else path)
+
+
+def finished_names(out: str | os.PathLike[str], table: TableOptions) -> set[str]:
+    """Names of the videos that need no work; changes nothing."""
+    if not is_remote(os.fspath(out)):
+        return finished_keys(plan_output(out, table))
+    url = url_of_output(os.fspath(out), table)
+    with fetched(url) as path:
+        return finished_keys(parse_output(f"{path}/" if url.endswith("/") else path))
+
+
+def output_names(out: str | os.PathLike[str], table: TableOptions) -> tuple[str, str]:
+    """What the result and its list of failures are called."""
+    if not is_remote(os.fspath(out)):
+        output = plan_output(out, table)
+        return str(output.path), str(output.errors)
+    url = url_of_output(os.fspath(out), table)
+    return url, f"{url.rstrip('/')}.errors.jsonl"
+
+
+def url_of_output(out: str, table: TableOptions) -> str:
+    """The URL that rows go to; with a slash at its end that of a folder.
+
+    Raises:
+        UsageError: every task of a job array would write the same file.
+    """
+    share, is_folder = parse_share(table.shard), is_folder_url(out)
+    if share is not None and is_folder:
+        return f"{out.rstrip('/')}/{_share_name(share)}"
+    if table.shard == "auto":
+        raise UsageError(
+            f"with --shard auto all tasks would write {out}",
+            hint="name a folder, with a slash at its end",
+        )
+    return f"{out.rstrip('/')}/" if is_folder else out
+
+
+def _share_name(share: Share) -> str:
+    return f"shard-{share.index:05d}-of-{share.num_shares:05d}.parquet"
 
 
 def _describe(share: Share, everything: Sequence[InputPath]) -> dict[str, Any]:
@@ -134,8 +190,7 @@ def plan_output(out: str | os.PathLike[str], table: TableOptions) -> Output:
     if share is None:
         return output
     if output.is_folder:
-        name = f"shard-{share.index:05d}-of-{share.num_shares:05d}.parquet"
-        return Output(output.path / name, is_folder=False)
+        return Output(output.path / _share_name(share), is_folder=False)
     if table.shard == "auto":
         raise UsageError(
             f"with --shard auto all tasks would write {output.path}",

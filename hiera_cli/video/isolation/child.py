@@ -6,6 +6,8 @@ It imports PyAV and NumPy only.
     answer    messages on its stdout: length of the header (4 bytes), header (JSON), payload;
               or the header says at which `offset` of the shared memory the payload lies
     copied    an empty line on its stdin for each payload there, once it has been copied
+    needed    an answer that names bytes of a file with holes; `filled` on its stdin when they are
+              there
 """
 
 import ctypes
@@ -14,14 +16,15 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from typing import IO, Any
 
 from hiera_cli.errors import MediaError
 from hiera_cli.video.decode import Finished, Limits, decode_video, probe
+from hiera_cli.video.holes import Fill
 from hiera_cli.video.isolation.shared_memory import FrameSink
-from hiera_cli.video.isolation.wire import Event, pack_event
+from hiera_cli.video.isolation.wire import Event, pack_event, pack_need
 from hiera_cli.video.sampling import Protocol
 
 # Address space: what Python and FFmpeg take, and 32 pictures of six bytes a pixel, more than any
@@ -56,19 +59,35 @@ class _Sender:
             self._pipe.write(part)
         self._pipe.flush()
 
+    def note_copy(self) -> None:
+        """The parent has copied one more frame."""
+        if self._frames is not None:
+            self._frames.note_copy()
+
 
 def _serve(requests: IO[bytes], sender: _Sender) -> None:
     """Answer requests until there are no more; lines that nobody waited for are left over."""
+
+    def fill(spans: Sequence[tuple[int, int]]) -> None:
+        sender.send(pack_need(spans), [])
+        for line in iter(requests.readline, b""):
+            if line.strip():
+                return
+            sender.note_copy()
+        raise BrokenPipeError
+
     for line in iter(requests.readline, b""):
         if line.strip():
             sender.begin()
-            for header, payload in _answers(json.loads(line)):
+            for header, payload in _answers(json.loads(line), fill):
                 sender.send(header, payload)
 
 
-def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[memoryview]]]:
+def _answers(
+    request: dict[str, Any], fill: Fill
+) -> Iterator[tuple[dict[str, Any], list[memoryview]]]:
     try:
-        with closing(_events(request)) as events:
+        with closing(_events(request, fill)) as events:
             for event in events:
                 yield pack_event(event)
     except MediaError as error:
@@ -79,7 +98,7 @@ def _answers(request: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[mem
         yield {"error": "internal", "message": f"{type(error).__name__}: {error}"}, []
 
 
-def _events(request: dict[str, Any]) -> Generator[Event, None, None]:
+def _events(request: dict[str, Any], fill: Fill) -> Generator[Event, None, None]:
     path = os.fsdecode(bytes.fromhex(request["path"]))
     limits = Limits(**request["limits"])
     _limit_memory(limits.max_pixels)
@@ -92,6 +111,7 @@ def _events(request: dict[str, Any]) -> Generator[Event, None, None]:
         limits=limits,
         threads=request["threads"],
         square_pixels=request["square_pixels"],
+        fill=fill if request["has_holes"] else None,
     )
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from hiera_cli.errors import MediaError
 from hiera_cli.video.decode import Finished, Limits, VideoInfo
-from hiera_cli.video.isolation.wire import Event, read_error, read_event
+from hiera_cli.video.holes import Fill
+from hiera_cli.video.isolation.wire import Event, Needed, read_error, read_event, read_need
 from hiera_cli.video.isolation.worker import Worker, WorkerDiedError
 from hiera_cli.video.sampling import Protocol
 
@@ -40,8 +41,9 @@ class DecodeProcess:
         limits: Limits,
         threads: int = 1,
         square_pixels: bool = False,
+        fill: Fill | None = None,
     ) -> Generator[Event, None, None]:
-        """As `decode_video`, in the child.
+        """As `decode_video`, in the child; `fill` is called here, when the child asks for it.
 
         Raises:
             MediaError: as `decode_video`; also `timeout`, and when the child died twice: `corrupt`
@@ -53,8 +55,9 @@ class DecodeProcess:
             "limits": asdict(limits),
             "threads": threads,
             "square_pixels": square_pixels,
+            "has_holes": fill is not None,
         }
-        yield from self._try_twice(request, limits.timeout_seconds)
+        yield from self._try_twice(request, limits.timeout_seconds, fill)
 
     def probe(self, path: str, *, count: bool, limits: Limits) -> VideoInfo:
         """As `hiera_cli.video.decode.probe`, in the child.
@@ -81,16 +84,16 @@ class DecodeProcess:
             child.close()
 
     def _try_twice(
-        self, request: dict[str, Any], timeout_seconds: float | None
+        self, request: dict[str, Any], timeout_seconds: float | None, fill: Fill | None = None
     ) -> Generator[Event, None, None]:
         """The child's answers, from a new child if the first one dies; it lives on if it may."""
         finished = False
         try:
             try:
-                yield from self._ask(request, timeout_seconds)
+                yield from self._ask(request, timeout_seconds, fill)
             except WorkerDiedError:
                 self.close()
-                yield from self._ask(request, timeout_seconds)
+                yield from self._ask(request, timeout_seconds, fill)
             finished = True
         except WorkerDiedError as error:
             raise MediaError(error.kind, error.message) from error
@@ -101,14 +104,32 @@ class DecodeProcess:
             if not finished:
                 self.close()
 
-    def _ask(self, request: dict[str, Any], timeout_seconds: float | None) -> Iterator[Event]:
+    def _ask(
+        self, request: dict[str, Any], timeout_seconds: float | None, fill: Fill | None
+    ) -> Iterator[Event]:
         child = self._running_child()
         child.ask(request, timeout_seconds)
         while True:
             event = _next_event(child)
+            if isinstance(event, Needed):
+                self._fill(event, child, fill)
+                continue
             yield event
             if isinstance(event, Finished):
                 return
+
+    def _fill(self, needed: Needed, child: Worker, fill: Fill | None) -> None:
+        """Have the bytes be there that the child asks for, and tell it so."""
+        try:
+            if fill is None:
+                raise ValueError("its file has no holes")
+            fill(needed.spans)
+        except MediaError:
+            self.close()  # it waits for an answer that it will not get
+            raise
+        except (ValueError, TypeError) as error:
+            raise WorkerDiedError("corrupt", "the decoder sent a malformed answer") from error
+        child.confirm()
 
     def _running_child(self) -> Worker:
         if self._child is None or not self._child.is_running:
@@ -119,7 +140,7 @@ class DecodeProcess:
         return self._child
 
 
-def _next_event(child: Worker) -> Event:
+def _next_event(child: Worker) -> Event | Needed:
     """What the child says next.
 
     Raises:
@@ -130,6 +151,8 @@ def _next_event(child: Worker) -> Event:
         header, payload = child.answer()
         if "error" in header:
             raise read_error(header)
+        if "need" in header:
+            return read_need(header)
         return read_event(header, payload)
     except (MediaError, WorkerDiedError):
         raise

@@ -70,6 +70,10 @@ class FrameSink:
         """All frames so far have been copied."""
         self._frame_bytes, self._num_placed, self._num_waiting = 0, 0, 0
 
+    def note_copy(self) -> None:
+        """The parent has said that it copied one more frame, unasked."""
+        self._num_waiting -= 1
+
     def place(self, frame: memoryview) -> int | None:
         """The offset at which the frame now lies; None for one that is too large."""
         num_places = min(_NUM_FRAMES, SHARED_BYTES // frame.nbytes)

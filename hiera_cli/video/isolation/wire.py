@@ -6,7 +6,8 @@ raises ValueError, TypeError, KeyError or whatever else it comes to.
 
 import math
 import os
-from dataclasses import fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any, get_args
 
 import numpy as np
@@ -17,6 +18,14 @@ from hiera_cli.video.decode import Finished, Frame, Planned, VideoInfo
 from hiera_cli.video.sampling import ClipPlan, Timeline
 
 Event = Planned | Frame | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """Bytes of the file that the child cannot go on without, each span from and up to."""
+
+    spans: tuple[tuple[int, int], ...]
+
 
 ARRAY_TYPES = {"times": np.float64, "indices": np.int64, "clip_times": np.float64}
 
@@ -77,6 +86,16 @@ def read_event(header: dict[str, Any], payload: bytearray) -> Event:
         )
     )
     return Finished(info=info, clips=clips) if header["finished"] else Planned(info, clips)
+
+
+def pack_need(spans: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """The header that asks for bytes of the file."""
+    return {"need": [list(span) for span in spans]}
+
+
+def read_need(header: dict[str, Any]) -> Needed:
+    """What `pack_need` packed; whether the file has such bytes is not looked at."""
+    return Needed(tuple((_number(start), _number(stop)) for start, stop in header["need"]))
 
 
 def read_error(header: dict[str, Any]) -> MediaError:

@@ -94,6 +94,10 @@ class Worker:
         self._write(b"\n")
         return header, payload
 
+    def confirm(self) -> None:
+        """Tell it that the bytes that it needs are there."""
+        self._write(b"filled\n")
+
     def kill(self) -> None:
         """End it now; what waits for it will notice."""
         self._process.kill()
