@@ -17,9 +17,8 @@ import torch
 from torch import Tensor
 
 from hiera_cli.checkpoints.folder import WEIGHT_SUFFIXES
+from hiera_cli.checkpoints.foreign import Shapes, under_official_names
 from hiera_cli.errors import WeightsError
-
-Shapes = Mapping[str, tuple[int, ...]]
 
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
 _STATE_KEYS = ("model_state", "model", "state_dict")
@@ -33,11 +32,13 @@ class WeightsFile:
     Attributes:
         path: where it lies.
         shapes: of all tensors, by official parameter name.
+        parts: names of tensors beside them that give the position embedding at any size.
     """
 
     path: Path
     shapes: Shapes
     _read: Callable[[str], Tensor]
+    parts: tuple[str, ...] = ()
 
     @property
     def has_head(self) -> bool:
@@ -107,14 +108,19 @@ def _open_safetensors(path: Path) -> WeightsFile:
         ) from error
     names = _without_wrapper(shapes)
     shapes = {name: shapes[raw] for name, raw in names.items()}
-    return WeightsFile(path, shapes, lambda name: file.get_tensor(names[name]))
+    return _official(path, shapes, lambda name: file.get_tensor(names[name]))
 
 
 def _open_pickle(path: Path) -> WeightsFile:
     state = _state_dict(_unpickle(path), path)
     names = _without_wrapper(state)
     shapes = {name: tuple(state[raw].shape) for name, raw in names.items()}
-    return WeightsFile(path, shapes, lambda name: state[names[name]])
+    return _official(path, shapes, lambda name: state[names[name]])
+
+
+def _official(path: Path, shapes: Shapes, read: Callable[[str], Tensor]) -> WeightsFile:
+    official = under_official_names(shapes, read)
+    return WeightsFile(path, official.shapes, official.read, official.parts or ())
 
 
 def _unpickle(path: Path) -> object:

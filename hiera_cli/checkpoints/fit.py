@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +40,8 @@ def infer_config(model: ZooModel, shapes: Shapes) -> HieraConfig:
     if config.is_video:
         frames = shapes.get("pos_embed_temporal", (1, 0, 0))[1] * config.patch_stride[0]
         size = (frames, side, side)
+    starts = (name for name in shapes if re.fullmatch(r"blocks\.\d+\.proj\.weight", name))
+    config = replace(config, expand_proj=next(starts, None) is not None)
     return replace(config, input_size=size) if all(size) else config
 
 
@@ -84,10 +87,11 @@ def check_fit(found: Shapes, expected: Shapes, *, path: Path, name: str, need_he
 
 
 def _stages(shapes: Shapes) -> tuple[int, ...]:
-    """Blocks in each stage; a stage begins where the width grows (`blocks.N.proj`)."""
+    """Blocks in each stage; a stage begins where the width grows."""
     blocks = {name.split(".")[1] for name in shapes if name.startswith("blocks.")}
     depth = sum(f"blocks.{i}.norm1.weight" in shapes for i in range(len(blocks)))
-    starts = [i for i in range(depth) if f"blocks.{i}.proj.weight" in shapes]
+    widths = [[shapes.get(f"blocks.{i}.norm{k}.weight") for k in (1, 2)] for i in range(depth)]
+    starts = [i for i, (before, after) in enumerate(widths) if before != after]
     edges = [0, *starts, depth]
     return tuple(b - a for a, b in itertools.pairwise(edges))
 

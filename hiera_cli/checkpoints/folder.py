@@ -61,6 +61,15 @@ def read_folder_config(path: Path) -> FolderConfig:
         raise WeightsError(f"{path}: {error}", hint=getattr(error, "hint", "")) from error
 
 
+def is_of_timm(path: Path) -> bool:
+    """Whether a `config.json` is timm's, which names the architecture and does not describe it."""
+    try:
+        values = parse_json(read_small_text(path, WeightsError))
+    except (WeightsError, ValueError):
+        return False
+    return isinstance(values, dict) and "architecture" in values and "embed_dim" not in values
+
+
 def find_weights(folder: Path) -> Path:
     """The weights file of a model folder; `model.safetensors` where there are several.
 

@@ -10,6 +10,7 @@ from hiera_cli.checkpoints.folder import (
     CONFIG_NAME,
     WEIGHT_SUFFIXES,
     find_weights,
+    is_of_timm,
     read_folder_config,
 )
 from hiera_cli.checkpoints.labels import known_labels, numbered_labels
@@ -92,6 +93,8 @@ def local_source(name: str, weights: Path | None) -> Source:
 
 def _folder_source(folder: Path, weights: Path | None) -> Source:
     path = weights or find_weights(folder)
+    if is_of_timm(folder / CONFIG_NAME):
+        return _file_source(path)
     return _configured_source(path, folder / CONFIG_NAME, name=folder.resolve().name)
 
 
@@ -100,7 +103,7 @@ def _file_source(path: Path) -> Source:
     beside = path.parent / CONFIG_NAME
     file = open_weights(path)
     model = recognise(file.shapes)
-    if beside.exists():
+    if beside.exists() and not is_of_timm(beside):
         return _configured_source(path, beside, name=path.stem)
     if model is None:
         raise WeightsError(

@@ -5,10 +5,11 @@ network (arXiv 2306.00989, section 3.3), the shapes are chosen so that PyTorch's
 kernels apply: mask units are folded into the batch and the call sees four dimensions.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hiera_cli.model.config import BlockPlan
+from hiera_cli.model.block_plan import BlockPlan
 
 
 def max_pool(x: Tensor, num: int) -> Tensor:
@@ -17,6 +18,12 @@ def max_pool(x: Tensor, num: int) -> Tensor:
         return x
     batch, units, tokens, dim = x.shape
     return x.view(batch, units, num, tokens // num, dim).amax(2)
+
+
+def mean_pool(x: Tensor, num: int) -> Tensor:
+    """The mean over pooling partners: (B, M, U, C) to (B, M, U / num, C)."""
+    batch, units, tokens, dim = x.shape
+    return x.view(batch, units, num, tokens // num, dim).mean(2)
 
 
 class MaskUnitAttention(nn.Module):
@@ -90,14 +97,20 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(plan.dim_out, eps=norm_eps)
         self.mlp = Mlp(plan.dim_out, plan.hidden_dim)
         self.drop_path = DropPath(plan.drop_path)
-        if plan.dim != plan.dim_out:
+        if plan.dim != plan.dim_out and plan.expand_proj:
             self.proj = nn.Linear(plan.dim, plan.dim_out)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, M, U, C) to (B, M, U / pool, C'), float."""
         normed = self.norm1(x)
-        if self.plan.dim != self.plan.dim_out:
-            x = self.proj(normed)  # the checkpoints' way: the skip path widens after the norm
-        x = max_pool(x, self.plan.pool) + self.drop_path(self.attn(normed))
+        x = self._skipped(x, normed) + self.drop_path(self.attn(normed))
         out: Tensor = x + self.drop_path(self.mlp(self.norm2(x)))
         return out
+
+    def _skipped(self, x: Tensor, normed: Tensor) -> Tensor:
+        """What attention's result is added to: (B, M, U, C) to (B, M, U / pool, C')."""
+        if self.plan.dim == self.plan.dim_out:
+            return max_pool(x, self.plan.pool)
+        if self.plan.expand_proj:  # the checkpoints' way: the skip path widens after the norm
+            return max_pool(self.proj(normed), self.plan.pool)
+        return torch.cat([max_pool(x, self.plan.pool), mean_pool(x, self.plan.pool)], dim=-1)

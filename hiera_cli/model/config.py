@@ -10,42 +10,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from hiera_cli.errors import WeightsError
+from hiera_cli.model.block_plan import BlockPlan
 
 MAX_PARAMETERS = 4_000_000_000
 MAX_TOKENS = 1_000_000
 NUM_STAGES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class BlockPlan:
-    """One transformer block as plain data.
-
-    Attributes:
-        dim, dim_out: width of the tokens that come in and go out.
-        num_heads: attention heads.
-        hidden_dim: width inside the MLP.
-        pool: how many tokens become one (1: no query pooling).
-        unit_attention: whether attention stays inside a mask unit.
-        drop_path: probability with which a residual branch is left out while training.
-    """
-
-    dim: int
-    dim_out: int
-    num_heads: int
-    hidden_dim: int
-    pool: int = 1
-    unit_attention: bool = False
-    drop_path: float = 0.0
-
-    @property
-    def num_parameters(self) -> int:
-        """Weights and biases of the block."""
-        attention = (
-            self.dim * 3 * self.dim_out + 3 * self.dim_out + self.dim_out * (self.dim_out + 1)
-        )
-        mlp = 2 * self.dim_out * self.hidden_dim + self.hidden_dim + self.dim_out
-        shortcut = (self.dim + 1) * self.dim_out if self.dim != self.dim_out else 0
-        return 2 * self.dim + attention + 2 * self.dim_out + mlp + shortcut
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +40,8 @@ class HieraConfig:
         head_init_scale: factor on the head's initial weights.
         sep_pos_embed: separate spatial and temporal position embeddings.
         norm_eps: epsilon of every LayerNorm.
+        expand_proj: whether the skip path widens by a linear layer at a stage change, or (some of
+            timm's networks) by its pooled maximum and mean side by side.
         bank_size, num_neighbours: kept features, of which the nearest vote; 0: a linear head.
     """
 
@@ -95,6 +66,7 @@ class HieraConfig:
     head_init_scale: float = 0.001
     sep_pos_embed: bool = False
     norm_eps: float = 1e-6
+    expand_proj: bool = True
     bank_size: int = 0
     num_neighbours: int = 0
 
@@ -109,6 +81,7 @@ class HieraConfig:
         for name, (least, most) in _NUMBERS.items():
             _check_number(name, getattr(self, name), least, most)
         _check_flag("sep_pos_embed", self.sep_pos_embed)
+        _check_flag("expand_proj", self.expand_proj)
         self._check_axes()
         if not min(1, self.bank_size) <= self.num_neighbours <= self.bank_size:
             raise _refusal("num_neighbours", self.num_neighbours, "does not fit bank_size")
@@ -133,6 +106,8 @@ class HieraConfig:
                 raise _refusal(
                     "num_heads", self.num_heads, f"does not divide width {block.dim_out}"
                 )
+            if not self.expand_proj and block.dim_out not in (block.dim, 2 * block.dim):
+                raise _refusal("dim_mul", self.dim_mul, "must be 2 without expand_proj")
 
     def _check_sizes(self) -> None:
         for unit, stride in zip(self.mask_unit_size, self.q_stride, strict=True):
@@ -196,6 +171,7 @@ class HieraConfig:
                         pool=math.prod(self.q_stride) if first and stage <= self.q_pool else 1,
                         unit_attention=self.mask_unit_attn[stage - 1 if first else stage],
                         drop_path=rates[len(plans)],
+                        expand_proj=self.expand_proj,
                     )
                 )
                 dim = dim_out
@@ -216,8 +192,8 @@ class HieraConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The constructor arguments as JSON types, tuples as lists."""
-        ours = ("bank_size", "num_neighbours")  # unknown to the official constructor
-        values = {k: v for k, v in asdict(self).items() if v or k not in ours}
+        ours = {"bank_size": 0, "num_neighbours": 0, "expand_proj": True}  # unknown to the official
+        values = {k: v for k, v in asdict(self).items() if k not in ours or v != ours[k]}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
     @classmethod

@@ -13,7 +13,8 @@ from torch import Generator, Tensor, nn
 
 from hiera_cli.errors import UsageError
 from hiera_cli.model.block import Block
-from hiera_cli.model.config import BlockPlan, HieraConfig
+from hiera_cli.model.block_plan import BlockPlan
+from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Encoder, initialise_positions
 from hiera_cli.model.masking import gather_rows, random_mask, scatter_rows, true_at, true_indices
 from hiera_cli.model.tokens import TokenGrid, reroll

@@ -16,6 +16,9 @@ from torch import Tensor
 from hiera_cli.model.config import HieraConfig
 
 SPATIAL = ("pos_embed", "pos_embed_spatial")
+GLOBAL = "pos_embed_global"
+WINDOWS = {"pos_embed_win": True, "pos_embed_window": False}
+"""Names of repeated windows in timm's and in SAM 2's weights; whether they stretch antialiased."""
 
 
 def split_positions(grid: Tensor, unit: tuple[int, int]) -> tuple[Tensor, Tensor]:
@@ -39,13 +42,30 @@ def join_positions(repeating: Tensor, rest: Tensor, size: tuple[int, int]) -> Te
     return stretched + repeating.repeat(size[0] // height, size[1] // width, 1)
 
 
+def absolute_positions(
+    small: Tensor, window: Tensor, size: tuple[int, int], *, name: str
+) -> Tensor:
+    """(1, H * W, C): a map stretched to `size` and a window repeated over it.
+
+    Args:
+        small: (1, C, h, w).
+        window: (1, C, u, v).
+        size: tokens down and across; the window divides both.
+        name: of the window in `WINDOWS`.
+    """
+    wide = F.interpolate(small.float(), size=size, mode="bicubic", antialias=WINDOWS[name])
+    across = (size[0] // window.shape[-2], size[1] // window.shape[-1])
+    return (wide + window.float().tile(across)).flatten(2).transpose(1, 2).contiguous()
+
+
 def tile_positions(
     state: Mapping[str, Tensor], trained: HieraConfig, wanted: HieraConfig
 ) -> dict[str, Tensor]:
     """The state dict of `trained` with position embeddings for the height and width of `wanted`.
 
     Args:
-        state: by parameter name; other names are passed on.
+        state: by parameter name; other names are passed on. Where it holds an absolute window
+            embedding (`GLOBAL` and one of `WINDOWS`), that is laid out exactly.
         trained: the network that the weights belong to.
         wanted: the same with another height and width; the number of frames stays.
     """
@@ -54,6 +74,10 @@ def tile_positions(
     unit = (trained.mask_unit_size[-2], trained.mask_unit_size[-1])
     size = (new[-2], new[-1])
     tiled = dict(state)
+    for name in WINDOWS:
+        if name in state and old != new:
+            parts = (state[GLOBAL], state[name])
+            return tiled | {"pos_embed": absolute_positions(*parts, size, name=name)}
     for name in SPATIAL:
         if name in state and old != new:
             grids = state[name].float().view(-1, *old[-2:], trained.embed_dim)

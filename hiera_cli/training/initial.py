@@ -63,7 +63,7 @@ def open_pretrained(name: str) -> Initial:
     if name.endswith(".json"):
         raise UsageError(f"{name} is an architecture without weights", hint="add --from-scratch")
     source = find_source(name, need_head=False)
-    weights = {key: source.file.tensor(key) for key in source.file.shapes}
+    weights = {key: source.file.tensor(key) for key in (*source.file.shapes, *source.file.parts)}
     labels = source.labels if source.has_head else ()
     return Initial(source.config, source.preprocessing, labels, weights)
 

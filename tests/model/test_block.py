@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from hiera_cli.model.block import Block, DropPath, MaskUnitAttention
-from hiera_cli.model.config import BlockPlan
+from hiera_cli.model.block_plan import BlockPlan
 
 
 def test_unit_attention_stays_in_its_unit():
