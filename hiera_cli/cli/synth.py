@@ -1,5 +1,6 @@
 """`hiera synth`: videos and a first network made from nothing."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,12 +45,7 @@ def camera_motion(options: SynthOptions, talk: TalkOptions) -> int:
     """
     from hiera_cli.tasks.synth import synthesise
 
-    files = synthesise(options)
-    for _ in console.progress(files, total=options.num, unit="videos", quiet=talk.quiet):
-        pass
-    if not talk.quiet:
-        console.say(f"{options.num} videos in {options.out}")
-    return 0
+    return _render(synthesise(options), options, talk, unit="videos")
 
 
 def films(options: FilmOptions, talk: TalkOptions) -> int:
@@ -59,12 +55,7 @@ def films(options: FilmOptions, talk: TalkOptions) -> int:
     """
     from hiera_cli.tasks.films import synthesise_films
 
-    files = synthesise_films(options)
-    for _ in console.progress(files, total=options.num, unit="films", quiet=talk.quiet):
-        pass
-    if not talk.quiet:
-        console.say(f"{options.num} films in {options.out}")
-    return 0
+    return _render(synthesise_films(options), options, talk, unit="films")
 
 
 def actors(options: ActorOptions, talk: TalkOptions) -> int:
@@ -75,11 +66,21 @@ def actors(options: ActorOptions, talk: TalkOptions) -> int:
     """
     from hiera_cli.tasks.actors import synthesise_actors
 
-    files = synthesise_actors(options)
-    for _ in console.progress(files, total=options.num, unit="videos", quiet=talk.quiet):
+    return _render(synthesise_actors(options), options, talk, unit="videos")
+
+
+def _render(
+    files: Iterable[object],
+    options: SynthOptions | FilmOptions | ActorOptions,
+    talk: TalkOptions,
+    *,
+    unit: str,
+) -> int:
+    """Let files be made, and say where they are."""
+    for _ in console.progress(files, total=options.num, unit=unit, quiet=talk.quiet):
         pass
     if not talk.quiet:
-        console.say(f"{options.num} videos in {options.out}")
+        console.say(f"{options.num} {unit} in {options.out}")
     return 0
 
 

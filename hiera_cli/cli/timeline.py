@@ -10,6 +10,7 @@ import typer
 from hiera_cli.cli import console
 from hiera_cli.cli.options import Format, OutputOptions
 from hiera_cli.cli.records import Layout, RecordWriter, Tally
+from hiera_cli.cli.sources import find_files
 from hiera_cli.cli.timeline_files import (
     DOCUMENTS,
     PICTURES,
@@ -19,8 +20,8 @@ from hiera_cli.cli.timeline_files import (
     TimelineFiles,
     check_outputs,
 )
-from hiera_cli.errors import Failure, MediaError, NoInputError, UsageError
-from hiera_cli.inputs import expand_inputs, printable
+from hiera_cli.errors import Failure, MediaError, UsageError
+from hiera_cli.inputs import printable
 from hiera_cli.options import EngineOptions, check_choices
 from hiera_cli.tasks.timeline.options import TimelineOptions
 
@@ -102,9 +103,7 @@ def timeline(
     """
     if output.device_input is not None:
         return _follow(output.device_input, how, engine, output)
-    files = list(expand_inputs(inputs or [], stdin=sys.stdin))
-    if not files:
-        raise NoInputError("no video found", hint="name files or a folder that holds some")
+    files = find_files(inputs or [], quiet=output.quiet)
     check_outputs(output.chosen_format, output.out, output.annotate, len(files))
     from hiera_cli.tasks.timeline.timeline import WindowScores, timeline_files
 

@@ -1,5 +1,6 @@
 """Clips that were found, as one HTML page with frames of each."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -34,9 +35,8 @@ def write_search_page(
     """
     shown: dict[str, list[dict[str, Any]]] = {}
     num_shown = 0
-    for record in records:
-        values = asdict(record)
-        group = values.get("group", values.get("cluster"))
+    for record in _in_order(records):
+        group = group_of(record)
         clips = shown.setdefault("" if group is None else f"Group {group}", [])
         if num_shown < MOST_CLIPS and (group is None or len(clips) < MOST_IN_GROUP):
             clips.append(_card(record, find_video(record.path, made, root), path))
@@ -45,6 +45,29 @@ def write_search_page(
     groups = [{"name": name, "clips": clips} for name, clips in shown.items()]
     data = {"title": printable(title), "note": note, "groups": groups}
     write_text(path, fill_template("search.html", data))
+
+
+def group_of(record: Any) -> int | None:
+    """The number of the group or cluster that a clip is in."""
+    values = asdict(record)
+    number = values.get("group", values.get("cluster"))
+    return None if number is None else int(number)
+
+
+def _in_order(records: Sequence[Any]) -> Sequence[Any]:
+    """Clusters by number, in each the clips nearest to its center, one of a file before the next.
+
+    Clips of other searches stay in their order.
+    """
+    if not records or not hasattr(records[0], "cluster"):
+        return records
+    seen: Counter[tuple[int, str]] = Counter()
+    turns = []
+    ordered = sorted(records, key=lambda r: (r.cluster, -r.score))
+    for record in ordered:
+        turns.append((record.cluster, seen[record.cluster, record.path]))
+        seen[record.cluster, record.path] += 1
+    return [ordered[k] for k in sorted(range(len(ordered)), key=turns.__getitem__)]
 
 
 def _card(record: Any, video: str, page: Path) -> dict[str, Any]:

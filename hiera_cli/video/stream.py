@@ -1,6 +1,7 @@
 """Frames from a camera or a pipe, as they come."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import av
@@ -55,6 +56,11 @@ def read_pipe(source: BinaryIO | ByteSource, *, max_pixels: int) -> Iterator[tup
 
 def read_camera(device: str, *, max_pixels: int) -> Iterator[tuple[float, Picture]]:
     """Frames of a camera, `/dev/video0` (Video4Linux); yields and errors as `read_pipe`."""
+    if not Path(device).exists():
+        cameras = ", ".join(sorted(str(path) for path in Path("/dev").glob("video*")))
+        raise MediaError(
+            "not_found", f"there is no such camera; this machine has {cameras or 'none'}"
+        )
     yield from _frames(device, "v4l2", {}, max_pixels)
 
 

@@ -86,6 +86,12 @@ def test_a_pipe(model: Path, tmp_path: Path) -> None:
     assert done.stderr.splitlines()
 
 
+def test_a_camera_that_is_not_there(model: Path) -> None:
+    result = hiera("timeline", "--device-input", "/dev/video99", "-m", model, "--device", "cpu")
+    assert result.exit_code == 4
+    assert "there is no such camera; this machine has" in result.output
+
+
 def test_search_and_explore(model: Path, folder: Path, tmp_path: Path) -> None:
     table = tmp_path / "t.parquet"
     extract = ("-m", model, "--device", "cpu", "--scores", "-q", "-o", table)
