@@ -2,8 +2,9 @@
 
 Such a name is never that of a file: a path that leads through a file leads nowhere. Members are
 found by the archive's directory or, in a tar, by one walk over its headers; nothing is unpacked
-but the member that is asked for. Tars that are compressed as a whole are no archives here: every
-look would unpack all that comes before.
+but the member that is asked for. An archive at a URL is looked into in small pieces, and of a
+member in a tar exactly its bytes are fetched. Tars that are compressed as a whole are no archives
+here: every look would unpack all that comes before.
 """
 
 # os.path keeps every byte of a name, and says no where Path raises:
@@ -20,9 +21,11 @@ from functools import lru_cache
 from typing import Protocol
 
 from hiera_cli.errors import MediaError, UsageError
+from hiera_cli.remote import RemoteFile, is_remote, open_for_seeking
 
 MAX_MEMBER_BYTES = 2**28  # of a picture; and of what is far smaller while it is packed
 MAX_RATIO = 20
+_PATTERN = re.compile(r"[*\[{]")
 _SUFFIX = re.compile(r"\.(zip|tar)(?=/|$)", re.IGNORECASE)
 
 
@@ -36,7 +39,8 @@ class Content(Protocol):
 def split_archive(path: str) -> tuple[str, str] | None:
     """The archive and the name in it, which may be empty; None where no archive is on the way."""
     for match in _SUFFIX.finditer(path):
-        if os.path.isfile(path[: match.end()]):
+        archive = path[: match.end()]
+        if os.path.isfile(archive) or (is_remote(archive) and not _PATTERN.search(archive)):
             return path[: match.end()], path[match.end() + 1 :].strip("/")
     return None
 
@@ -104,7 +108,7 @@ class _Zip:
     """A zip archive whose directory has been read."""
 
     def __init__(self, path: str) -> None:
-        self._file = zipfile.ZipFile(path)
+        self._file = zipfile.ZipFile(open_for_seeking(path) if is_remote(path) else path)
         self.names = tuple(name for name in self._file.namelist() if not name.endswith("/"))
 
     @contextmanager
@@ -123,7 +127,10 @@ class _Tar:
         self._path = path
         self._places: Mapping[str, tuple[int, int]] = {}
         places = {}
-        with tarfile.open(path, "r:") as file:
+        with (
+            open_for_seeking(path) if is_remote(path) else open(path, "rb") as raw,  # noqa: PTH123
+            tarfile.open(fileobj=raw, mode="r:") as file,
+        ):
             for member in file:
                 if member.isreg() and not member.issparse():
                     places[member.name.removeprefix("./")] = member.offset_data, member.size
@@ -134,6 +141,9 @@ class _Tar:
     @contextmanager
     def open(self, name: str) -> Iterator[Content]:
         offset, size = self._places[name]
+        if is_remote(self._path):
+            yield _Fetched(RemoteFile(self._path), offset, size)
+            return
         with open(self._path, "rb") as file:  # noqa: PTH123
             file.seek(offset)
             yield _Span(file, size)
@@ -160,6 +170,26 @@ class _Span:
         return found
 
 
+class _Fetched:
+    """Bytes of a remote file, as a file."""
+
+    def __init__(self, file: RemoteFile, offset: int, num_bytes: int) -> None:
+        self._file = file
+        self._offset = offset
+        self._stop = offset + num_bytes
+
+    def read(self, num_bytes: int, /) -> bytes:
+        """The next bytes.
+
+        Raises:
+            MediaError: the store does not give them.
+        """
+        stop = min(self._offset + num_bytes, self._stop)
+        found = self._file.fetch(self._offset, stop) if stop > self._offset else b""
+        self._offset = stop
+        return found
+
+
 def _names(archive: str) -> list[str]:
     """All names in an archive, sorted, but for hidden ones.
 
@@ -168,6 +198,9 @@ def _names(archive: str) -> list[str]:
     """
     try:
         names = _opened(*_identity(archive)).names
+    except MediaError as error:
+        message = f"cannot read the archive '{archive}': {error.message}"
+        raise UsageError(message, hint=error.hint) from error
     except (OSError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError) as error:
         raise UsageError(f"cannot read the archive '{archive}': {error}") from error
     hidden = (".", "__MACOSX")
@@ -176,7 +209,8 @@ def _names(archive: str) -> list[str]:
 
 def _identity(path: str) -> tuple[str, int, int]:
     """The archive, its time of change, and this process: forked ones must not share a handle."""
-    return path, os.stat(path).st_mtime_ns, os.getpid()  # noqa: PTH116
+    changed_ns = 0 if is_remote(path) else os.stat(path).st_mtime_ns  # noqa: PTH116
+    return path, changed_ns, os.getpid()
 
 
 @lru_cache(maxsize=16)

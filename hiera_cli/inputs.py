@@ -192,11 +192,13 @@ def _expand_one(item: str, suffixes: frozenset[str]) -> Iterator[InputPath]:
             yield from (InputPath(path, name) for path, name in files_below(item, suffixes))
         else:
             yield InputPath(item, item)
-    elif is_remote(item):
-        yield from (InputPath(url, name) for url, name in expand_url(item, suffixes))
     elif (named := _BRACES.search(item)) is not None:
         for one in _in_braces(item, named):
             yield from _expand_one(one, suffixes)
+    elif is_remote(item):
+        for url, name in expand_url(item, suffixes):
+            inside = _unpack(url, suffixes) if split_archive(url) else [InputPath(url, name)]
+            yield from inside
     elif glob.has_magic(item):
         matches = _matches(item)
         for match in matches or [item]:

@@ -21,6 +21,7 @@ BackendName = Literal["auto", "torch", "compile", "onnx", "openvino", "openvino-
 Layer = Literal["stage1", "stage2", "stage3", "stage4", "final"]
 Pool = Literal["mean", "max", "none"]
 FeatureDtype = Literal["float32", "float16"]
+ArrayLayout = Literal["npy", "actionformer", "video-features"]
 OnExisting = Literal["resume", "overwrite", "error"]
 WorkEngine = Literal["local", "ray"]
 Symmetry = Literal["mirror", "upside-down", "reversal", "transposition"]

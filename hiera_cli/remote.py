@@ -14,14 +14,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from hiera_cli.archives import Content
 from hiera_cli.errors import MediaError
+
+if TYPE_CHECKING:
+    from hiera_cli.archives import Content
 
 SCHEMES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf", "http", "https", "memory")
 _URL = re.compile(rf"({'|'.join(SCHEMES)})://.", re.IGNORECASE)
+
+LITTLE_BYTES = 2**16
 
 logger = logging.getLogger("hiera_cli")
 
@@ -97,7 +101,7 @@ def _names_in(folder: str) -> frozenset[tuple[str, bool]]:
 
 
 @contextmanager
-def open_url(url: str) -> Iterator[Content]:
+def open_url(url: str) -> Iterator["Content"]:
     """A remote file, to be read in pieces.
 
     Raises:
@@ -108,6 +112,17 @@ def open_url(url: str) -> Iterator[Content]:
         system, place = _system(url)
         with system.open(place, "rb") as content:
             yield content
+
+
+def open_for_seeking(url: str) -> Any:
+    """A remote file that is read here and there, a little at a time; whoever asks closes it.
+
+    Raises:
+        MediaError: as `open_url`.
+    """
+    with _store_errors():
+        system, place = _system(url)
+        return system.open(place, "rb", block_size=LITTLE_BYTES)
 
 
 class RemoteFile:

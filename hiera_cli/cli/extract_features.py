@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -16,7 +17,8 @@ from hiera_cli.cli.units import duration, size
 from hiera_cli.distributed.options import RayOptions
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inputs import InputPath
-from hiera_cli.options import EngineOptions
+from hiera_cli.options import ArrayLayout, EngineOptions
+from hiera_cli.remote import is_remote
 from hiera_cli.tasks.features.options import FeatureOptions, TableOptions
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ def _flag(*names: str, help: str, panel: str = "Features", **rest: Any) -> Any: 
 
 
 _TABLE = "Output"
+NOTHING_DONE = 4
 
 FLAGS = {
     **RAY_FLAGS,
@@ -43,6 +46,9 @@ FLAGS = {
     "feature_dtype": _flag("--feature-dtype", help="float32 or float16."),
     "scores": _flag("--scores", help="Class probabilities as well."),
     "fps": _flag("--fps", help="Frames a second, for image models. [default: 1]"),
+    "export": _flag(
+        "--export", help="Arrays as well: npy, actionformer or video-features.", panel=_TABLE
+    ),
     "dry_run": _flag("--dry-run", help="Say what it would take, and stop.", panel="Output"),
 }
 
@@ -64,11 +70,28 @@ def extract_features(
     """
     if out is None:
         raise UsageError("extract-features needs --out", hint="add --out features.parquet")
+    if features.export is not None and table.shard is not None:
+        hint = "merge the shares first, then run the same command without --shard"
+        raise UsageError("--export needs the whole table", hint=hint)
     files = find_files(inputs, quiet=talk.quiet)
     if dry_run:
         with console.waiting("measuring", quiet=talk.quiet):
             return _estimate(files, out, engine, features, table, format)
-    return _write(files, out, engine, features, table, cluster, talk)
+    code = _write(files, out, engine, features, table, cluster, talk)
+    if features.export is not None and code != NOTHING_DONE:
+        _export(out, features.export, quiet=talk.quiet)
+    return code
+
+
+def _export(out: str, layout: ArrayLayout, *, quiet: bool) -> None:
+    """Arrays in a folder that is called as the table is; of a table at a URL, in this one."""
+    from hiera_cli.tasks.features.arrays import export_arrays
+
+    stem = Path(out.rstrip("/")).with_suffix("")
+    folder = (Path.cwd() / stem.name if is_remote(out) else stem).with_suffix(".arrays")
+    num_files = sum(1 for _ in export_arrays(out, folder, layout))
+    if not quiet:
+        console.say(f"{num_files} arrays are in {folder}")
 
 
 def _write(
@@ -117,7 +140,7 @@ def _write(
             console.say(f"{num_failed} failed: see {errors}")
     if not num_failed:
         return 0
-    return 3 if num_good else 4
+    return 3 if num_good else NOTHING_DONE
 
 
 def _open_workers(cluster: RayOptions, table: TableOptions) -> "OpenWorkers | None":

@@ -38,11 +38,15 @@ def local_or_holes(path: str) -> Iterator[tuple[str, Holes | None]]:
         MediaError: it is in an archive or a store, and cannot be read.
     """
     with ExitStack() as stack:
-        found = _with_holes(path, stack) if is_remote(path) and _has_proc() else None
+        found = _with_holes(path, stack) if _may_have_holes(path) else None
         if found is not None:
             yield found
             return
         yield stack.enter_context(local_file(path)), None
+
+
+def _may_have_holes(path: str) -> bool:
+    return is_remote(path) and split_archive(path) is None and _has_proc()
 
 
 def _with_holes(path: str, stack: ExitStack) -> tuple[str, Holes] | None:
@@ -80,10 +84,10 @@ def _source(path: str) -> AbstractContextManager[Content] | None:
     """What is to be copied; None for a plain file."""
     if "\0" in path:
         return None
-    if is_remote(path):
-        return open_url(path)
     place = split_archive(path)
-    return open_member(path) if place is not None and place[1] else None
+    if place is not None and place[1]:
+        return open_member(path)
+    return open_url(path) if is_remote(path) else None
 
 
 def _copy(content: Content, stack: ExitStack) -> IO[bytes]:

@@ -153,3 +153,22 @@ def test_no_mp4_has_no_holes(tmp_path: Path) -> None:
         with open(tmp_path / "f", "w+b") as file:
             holes = Holes(file.fileno(), len(start), lambda a, b, s=start: s[a:b])
             assert fetch_index(holes) is (len(start) < 8)
+
+
+@pytest.mark.slow
+def test_ten_minutes_of_film(tmp_path: Path, tell) -> None:
+    """Prints how much of a film of ten minutes each protocol fetches, at the sizes of use."""
+    random = np.random.default_rng(0)
+    still = random.integers(0, 255, (180, 320, 3), dtype=np.uint8)
+    frames = (np.roll(still, index, axis=1) for index in range(18_000))
+    options = {"preset": "ultrafast", "g": "60", "b:v": "1M", "maxrate": "1M", "bufsize": "1M"}
+    film = write_frames(tmp_path / "film.mp4", frames, options=options)
+    size = film.stat().st_size
+    with serving() as server:
+        server.files["/film.mp4"] = film.read_bytes()
+        for name in ("fast", "balanced"):
+            before = server.num_sent
+            clips(f"{server.url}/film.mp4", make_protocol(name), isolate=True)
+            sent = server.num_sent - before
+            tell(f"{name}: {sent:,} of {size:,} bytes, {sent / size:.1%}")
+            assert sent < 0.2 * size

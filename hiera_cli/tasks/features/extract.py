@@ -23,9 +23,11 @@ from hiera_cli.options import EngineOptions, Layer, Pool, with_changes
 from hiera_cli.remote import absolute
 from hiera_cli.tables import Column
 from hiera_cli.tasks.features.options import FeatureOptions
+from hiera_cli.video.sampling import TARGET_FPS
 
 DEFAULT_PROTOCOL: Final = "dense"
 DEFAULT_FPS = 1.0
+ACTIONFORMER_HOP_FRAMES = 4  # feat_stride of its THUMOS'14 configuration; 16 frames a window
 FEATURE_FIELDS = {field.name for field in fields(FeatureOptions)}
 
 
@@ -136,6 +138,12 @@ def open_feature_engine(options: EngineOptions, features: FeatureOptions) -> Eng
         raise UsageError(
             "--fps is for image models, without --protocol and --hop", hint="use --hop SECONDS"
         )
+    if features.export == "actionformer":
+        if not is_video or sparse:
+            hint = "leave out --protocol, --clips and --hop, and use a video model"
+            raise UsageError("--export actionformer has windows of its own", hint=hint)
+        close = replace(protocol, frame_stride=1, hop_seconds=ACTIONFORMER_HOP_FRAMES / TARGET_FPS)
+        return replace(engine, loader=replace(engine.loader, protocol=close))
     if is_video or sparse:
         return engine
     framewise = replace(protocol, hop_seconds=1 / (features.fps or DEFAULT_FPS))

@@ -3,7 +3,15 @@
 from dataclasses import dataclass
 
 from hiera_cli.errors import UsageError
-from hiera_cli.options import FeatureDtype, Layer, OnExisting, Pool, check_at_least, check_choices
+from hiera_cli.options import (
+    ArrayLayout,
+    FeatureDtype,
+    Layer,
+    OnExisting,
+    Pool,
+    check_at_least,
+    check_choices,
+)
 
 
 @dataclass(frozen=True)
@@ -17,6 +25,8 @@ class FeatureOptions:
         scores: class probabilities as well.
         fps: frames a second that an image model looks at; None for one.
         absolute_paths: name videos by absolute path, not relative to the folder given.
+        export: arrays beside the table, a file a video: `npy`, `actionformer` (windows of
+            consecutive frames, one every four, at 30 frames a second) or `video-features`.
     """
 
     layer: Layer = "final"
@@ -25,6 +35,7 @@ class FeatureOptions:
     scores: bool = False
     fps: float | None = None
     absolute_paths: bool = False
+    export: ArrayLayout | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that cannot mean anything.
