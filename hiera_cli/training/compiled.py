@@ -50,7 +50,11 @@ def wrapped_model(run: Run) -> Forward:
 
 
 def _compiled(eager: nn.Module, run: Run) -> nn.Module:
-    options: dict[str, Any] = {"triton.cudagraphs": True} if captures_graphs(run) else {}
+    options: dict[str, Any] = {}
+    if captures_graphs(run):
+        options["triton.cudagraphs"] = True
+        # hiera-optim 0.2.1 reports that replays of cuDNN's attention read freed memory on Hopper
+        torch.backends.cuda.enable_cudnn_sdp(enabled=False)
     dynamic = False if _is_static(run) else None
     compiled = torch.compile(eager, dynamic=dynamic, backend=COMPILER, options=options or None)
     return cast(nn.Module, compiled)

@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from hiera_cli.errors import UsageError
+from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
 
 VIEW = (3, 16, 224, 224)
@@ -42,7 +43,12 @@ class Baseline:
     @property
     def is_installed(self) -> bool:
         """Whether its packages are here."""
-        return all(find_spec(name) is not None for name in self.packages)
+        return not self.missing
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The packages that are not here."""
+        return tuple(name for name in self.packages if find_spec(name) is None)
 
 
 def official_hiera(ours: Hiera) -> nn.Module:
@@ -56,6 +62,46 @@ def official_hiera(ours: Hiera) -> nn.Module:
     network.load_state_dict(ours.state_dict())
     network.head.act_func = nn.Identity()
     ready: nn.Module = network.eval()
+    return ready
+
+
+def optimised_hiera(ours: Hiera) -> nn.Module:
+    """hiera-transformer as hiera-optim patches it, with the same weights."""
+    return _optimised(official_hiera(ours))
+
+
+def _optimised(network: Any, **arguments: Any) -> nn.Module:
+    """The network as hiera-optim patches it.
+
+    hiera-optim 0.2.1 expects a function and an attribute that hiera-transformer 0.1.4 does not
+    have: they are lent.
+    """
+    package: Any = import_module("hiera")
+    if not hasattr(package, "apply_fusion_head"):
+        package.apply_fusion_head = import_module("hiera.hiera_mae").apply_fusion_head
+    optim: Any = import_module("hiera_optim")
+    network._grad_checkpointing = False
+    patched: nn.Module = optim.optimize(network, verbose=False, **arguments)
+    return patched
+
+
+def official_autoencoder(config: HieraConfig, *, optimised: bool) -> nn.Module:
+    """hiera-transformer's masked autoencoder with random weights.
+
+    Args:
+        config: its shape, made for pretraining.
+        optimised: patched by hiera-optim for CUDA graphs; it then takes the indices of the
+            visible units as `keep_idx` besides the mask.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module: Any = import_module("hiera.hiera_mae")
+    arguments = config.to_dict()
+    del arguments["norm_eps"]
+    network: Any = module.MaskedAutoencoderHiera(**{k: _tuple(v) for k, v in arguments.items()})
+    if optimised:
+        return _optimised(network, graph_safe=True)
+    ready: nn.Module = network
     return ready
 
 
@@ -100,8 +146,16 @@ def _videomae(_ours: Hiera) -> nn.Module:
 HIERA_TRANSFORMER = Baseline(
     "hiera-transformer", ("hiera", "timm"), official_hiera, view_shape=None, same_network=True
 )
+HIERA_OPTIM = Baseline(
+    "hiera-optim",
+    ("hiera", "timm", "hiera_optim"),
+    optimised_hiera,
+    view_shape=None,
+    same_network=True,
+)
 BASELINES = (
     HIERA_TRANSFORMER,
+    HIERA_OPTIM,
     # 81.5: ViT-B MAE in the Hiera paper, table 4
     Baseline("videomae-b", ("transformers",), _videomae, top1=lambda: 81.5),
     *(
@@ -134,6 +188,6 @@ def find_baseline(name: str) -> Baseline:
         known = ", ".join(baseline.name for baseline in BASELINES)
         raise UsageError(f"no baseline is called '{name}'", hint=f"use one of {known}")
     if not found.is_installed:
-        missing = " ".join(p for p in found.packages if find_spec(p) is None)
+        missing = " ".join(found.missing)
         raise UsageError(f"{name} needs the package {missing}", hint=f"pip install {missing}")
     return found

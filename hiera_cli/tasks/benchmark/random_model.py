@@ -5,11 +5,13 @@ made here may be shown as a prediction.
 """
 
 import torch
+from torch import nn
 
 from hiera_cli.checkpoints.open import LoadedModel, open_model
 from hiera_cli.checkpoints.zoo import find_model
 from hiera_cli.errors import UsageError
 from hiera_cli.inference.pixel_model import pixel_model
+from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.options import EngineOptions
 from hiera_cli.tasks.benchmark.peak import count_gflops
@@ -43,12 +45,8 @@ def random_model(name: str, *, seed: int = 0) -> LoadedModel:
     zoo = find_model(name)
     if zoo is None:
         raise UsageError(f"no model is called '{name}'", hint="hiera models list shows the names")
-    with torch.device("meta"):
-        model = Hiera(zoo.config)
-    model = model.to_empty(device="cpu").eval()
-    _randomise(model, seed)
     return LoadedModel(
-        model=model,
+        model=random_network(zoo.config, seed=seed),
         name=name,
         preprocessing=zoo.preprocessing,
         labels=(),
@@ -58,10 +56,21 @@ def random_model(name: str, *, seed: int = 0) -> LoadedModel:
     )
 
 
+def random_network(
+    config: HieraConfig, *, seed: int = 0, device: torch.device | str = "cpu"
+) -> Hiera:
+    """A classifier with random weights, in eval mode, made where it is to be."""
+    with torch.device("meta"):
+        model = Hiera(config)
+    model = model.to_empty(device=device).eval()
+    randomise(model, seed=seed)
+    return model
+
+
 @torch.no_grad()
-def _randomise(model: Hiera, seed: int) -> None:
+def randomise(model: nn.Module, *, seed: int) -> None:
     """Weights that keep the size of what flows through, so that rounding shows as it would."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(next(model.parameters()).device).manual_seed(seed)
     for name, parameter in model.named_parameters():
         if "norm" in name and name.endswith("weight"):
             parameter.fill_(1.0)
