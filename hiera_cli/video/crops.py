@@ -55,7 +55,7 @@ def crop_offsets(height: int, width: int, plan: CropPlan) -> tuple[tuple[int, in
 def crop_frame(rgb: npt.NDArray[np.uint8], plan: CropPlan) -> Crops:
     """Frame (H, W, C) uint8 -> a crop (C, crop, crop) float32 in 0..255 for each of num_crops.
 
-    Three crops overlap, so they are views of one resized frame; a single one is a copy.
+    Three crops overlap, so they are views of one resized frame.
 
     Raises:
         MediaError: a shape so extreme that the resized frame would not fit in memory.
@@ -63,11 +63,18 @@ def crop_frame(rgb: npt.NDArray[np.uint8], plan: CropPlan) -> Crops:
     height, width = resized_size(rgb.shape[0], rgb.shape[1], plan.short_side)
     offsets = crop_offsets(height, width, plan)
     frame, side = torch.from_numpy(rgb), plan.crop_size
-    if plan.interpolation == "bilinear" and max(height, width) > 4 * plan.short_side:
-        return tuple(_resize_window(frame, height, width, y, x, side) for y, x in offsets)
-    resized = _resize(frame[None], height, width, plan.interpolation)[0]
-    crops = tuple(resized[:, y : y + side, x : x + side] for y, x in offsets)
-    return crops if len(crops) > 1 else (crops[0].contiguous(),)
+    if plan.interpolation == "bicubic":
+        resized = _resize(frame[None], height, width, plan.interpolation)[0]
+        crops = tuple(resized[:, y : y + side, x : x + side] for y, x in offsets)
+        return crops if len(crops) > 1 else (crops[0].contiguous(),)
+    grid = _Grid(rgb.shape[0], rgb.shape[1], height, width)
+    if len(offsets) == 1 or max(height, width) > 4 * plan.short_side:
+        return tuple(_bilinear(frame, grid, y, x, (side, side)) for y, x in offsets)
+    (top, left), (bottom, right) = offsets[0], offsets[-1]
+    window = _bilinear(frame, grid, top, left, (bottom - top + side, right - left + side))
+    return tuple(
+        window[:, y - top : y - top + side, x - left : x - left + side] for y, x in offsets
+    )
 
 
 def crop_frames(frames: torch.Tensor, plan: CropPlan) -> Crops:
@@ -91,28 +98,47 @@ def _resize(frames: torch.Tensor, height: int, width: int, mode: Interpolation) 
         return pixels
     if height * width > MAX_RESIZED_PIXELS:
         raise MediaError("too_large", f"resized to {width}x{height} pixels")
-    antialias = mode == "bicubic"
     resized = F.interpolate(
-        pixels, size=(height, width), mode=mode, align_corners=False, antialias=antialias
+        pixels,
+        size=(height, width),
+        mode=mode,
+        align_corners=False,
+        antialias=mode == "bicubic",
     )
     return resized.clamp_(0, 255) if mode == "bicubic" else resized
 
 
-def _resize_window(
-    frame: torch.Tensor, height: int, width: int, top: int, left: int, side: int
-) -> torch.Tensor:
-    """The square at (top, left) of the frame resized to (height, width): (C, side, side) float32.
+class _Grid(NamedTuple):
+    """The size of a frame, and the one that it is resized to."""
 
-    For very long frames: nothing outside the square is computed.
+    source_height: int
+    source_width: int
+    height: int
+    width: int
+
+
+def _bilinear(
+    frame: torch.Tensor, grid: _Grid, top: int, left: int, size: tuple[int, int]
+) -> torch.Tensor:
+    """The window of that size at (top, left) of the resized frame: (C, height, width) float32.
+
+    Nothing outside the window is computed. Rows are blended while they are contiguous, columns
+    after that: two to four times as fast as `F.interpolate` on three channels that lie side by
+    side, and the same to the last two bits.
     """
-    rows = _taps(frame.shape[0], height, top, side)
-    columns = _taps(frame.shape[1], width, left, side)
-    first, end = int(columns.low[0]), int(columns.high[-1]) + 1
-    strip = frame[:, first:end]
-    above, below = strip[rows.low].float(), strip[rows.high].float()
-    lines = torch.lerp(above, below, rows.weight[:, None, None])
-    before, after = lines[:, columns.low - first], lines[:, columns.high - first]
-    return torch.lerp(before, after, columns.weight[None, :, None]).permute(2, 0, 1)
+    channels = frame.shape[2]
+    rows = _taps(grid.source_height, grid.height, top, size[0])
+    columns = _column_taps(grid.source_width, grid.width, left, size[1], channels)
+    lines = frame[:, columns.first : columns.end].flatten(1)
+    blended = torch.lerp(
+        lines.index_select(0, rows.low).float(),
+        lines.index_select(0, rows.high).float(),
+        rows.weight[:, None],
+    )
+    window = torch.lerp(
+        blended.index_select(1, columns.low), blended.index_select(1, columns.high), columns.weight
+    )
+    return window.view(size[0], channels, size[1]).transpose(0, 1)
 
 
 class _Taps(NamedTuple):
@@ -123,11 +149,36 @@ class _Taps(NamedTuple):
     weight: torch.Tensor
 
 
+class _ColumnTaps(NamedTuple):
+    """The taps of whole pixels, counted in samples of a line that begins at `first`."""
+
+    first: int
+    end: int
+    low: torch.Tensor
+    high: torch.Tensor
+    weight: torch.Tensor
+
+
 @lru_cache(maxsize=64)
 def _taps(source: int, target: int, start: int, count: int) -> _Taps:
-    """Bilinear taps of outputs start..start+count-1 when `source` samples become `target`."""
-    centers = torch.arange(start, start + count, dtype=torch.float32) + 0.5
-    scale = torch.tensor(source, dtype=torch.float32) / target
-    positions = (centers * scale - 0.5).clamp_(min=0)
-    low = positions.long().clamp_(max=source - 1)
-    return _Taps(low, (low + 1).clamp_(max=source - 1), positions - low)
+    """Bilinear taps of outputs start..start+count-1 when `source` samples become `target`.
+
+    Positions are those of PyTorch: scale and position are float32, the latter rounded once, as
+    the fused multiply-add there does (the float64 product of two such numbers is exact).
+    """
+    scale = np.float64(np.float32(source) / np.float32(target))
+    centers = np.arange(start, start + count) + 0.5
+    positions = (scale * centers - 0.5).astype(np.float32).clip(0)
+    low = np.minimum(positions.astype(np.int64), source - 1)
+    weight = positions - low.astype(np.float32)
+    return _Taps(*map(torch.from_numpy, (low, np.minimum(low + 1, source - 1), weight)))
+
+
+@lru_cache(maxsize=64)
+def _column_taps(source: int, target: int, start: int, count: int, channels: int) -> _ColumnTaps:
+    """As `_taps`, of lines with the channels side by side; the outputs are channel by channel."""
+    low, high, weight = _taps(source, target, start, count)
+    first, end = int(low[0]), int(high[-1]) + 1
+    channel = torch.arange(channels)[:, None]
+    low, high = (((tap - first) * channels + channel).flatten() for tap in (low, high))
+    return _ColumnTaps(first, end, low, high, weight.repeat(channels))

@@ -42,6 +42,20 @@ def test_crops_are_cut_from_the_resized_frame(size: tuple[int, int], plan: CropP
         assert (crop - expected).abs().mean() < 5e-3
 
 
+@pytest.mark.parametrize("size", [(120, 160), (144, 180), (720, 1280), (256, 340), (340, 256)])
+@pytest.mark.parametrize("plan", [ONE, THREE, CropPlan(109, 96, 1)], ids=["one", "three", "small"])
+def test_bilinear_crops_are_those_of_pytorch(size: tuple[int, int], plan: CropPlan) -> None:
+    frame = random_frame(*size)
+    height, width = resized_size(*size, plan.short_side)
+    pixels = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
+    whole = F.interpolate(pixels, size=(height, width), mode="bilinear", align_corners=False)[0]
+    side = plan.crop_size
+    offsets = crop_offsets(height, width, plan)
+    for crop, (y, x) in zip(crop_frame(frame, plan), offsets, strict=True):
+        expected = whole[:, y : y + side, x : x + side]
+        torch.testing.assert_close(crop, expected, rtol=0, atol=1e-4)
+
+
 def test_a_frame_of_the_right_size_keeps_its_values() -> None:
     frame = random_frame(256, 256)
     crop = crop_frame(frame, ONE)[0]
