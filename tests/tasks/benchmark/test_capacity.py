@@ -6,9 +6,12 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
@@ -24,8 +27,9 @@ from hiera_cli.tasks.benchmark.costs import (
     spread,
     stated_costs,
 )
-from hiera_cli.tasks.benchmark.generated import generated_videos
+from hiera_cli.tasks.benchmark.generated import generated_videos, moving_texture
 from hiera_cli.tasks.benchmark.options import PlanOptions
+from hiera_cli.video.encode import write_video
 from hiera_cli.video.sampling import make_protocol
 from tests.models import tiny_loaded_model
 
@@ -159,3 +163,25 @@ def test_a_plan_against_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]
             f"processor time {cpu:.1f} s, planned {planned_cpu:.1f}\n"
         )
     assert 0.7 < cpu / planned_cpu < 1.4
+
+
+@pytest.mark.slow
+def test_cores_for_the_highest_public_figure(tmp_path: Path, tell) -> None:
+    """Prints what 28.6 videos of 15 s in 1080p a second ask of cores and of the GPU."""
+    frames = (np.kron(f, np.ones((5, 6, 1), np.uint8))[:1080, :1920] for f in _texture(450))
+    write_video(tmp_path / "film.mp4", frames, fps=30.0)
+    words = ["benchmark", str(tmp_path / "film.mp4"), "-m", "hiera_base_16x224", "--plan"]
+    words += ["--videos", "1000", "--gpus", "1", "--cores", "16", "--model-rate", "1000"]
+    told = subprocess.run([*HIERA, *words, "-f", "json"], capture_output=True, check=True).stdout
+    (found,) = json.loads(told)
+    views = found["work"]["num_views"] / 1000
+    cores = 28.6 * views * found["costs"]["read_seconds"]
+    tell(
+        f"{views:g} views a video: {28.6 * views:.0f} views a second; "
+        f"{1000 * found['costs']['read_seconds']:.1f} ms of a core a view, {cores:.0f} cores"
+    )
+    assert cores > 1
+
+
+def _texture(num_frames: int) -> Iterator[npt.NDArray[np.uint8]]:
+    yield from moving_texture(num_frames, seed=0)
