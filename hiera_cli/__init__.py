@@ -29,7 +29,7 @@ _HOMES = {
     "Classification": "tasks.classify",
     "ClipFeature": "tasks.features.extract",
     "EngineOptions": "options",
-    "EvaluationOptions": "options",
+    "EvaluationOptions": "tasks.evaluation.options",
     "Failure": "errors",
     "Hiera": "model.hiera",
     "HieraConfig": "model.config",

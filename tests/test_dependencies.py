@@ -17,6 +17,7 @@ MODULES = {
     "scikit-video": "skvideo",
     "huggingface-hub": "huggingface_hub",
     "umap-learn": "umap",
+    "faiss-cpu": "faiss",
 }
 TOOLS = {
     "ruff",
