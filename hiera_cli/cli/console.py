@@ -74,6 +74,12 @@ def show_failure(failure: Failure) -> None:
     say(f"failed: {shorten(printable(failure.path), room)}{what}")
 
 
+def show_warnings(path: str, warnings: Iterable[str]) -> None:
+    """What was wrong with an input although it could be used, a line each."""
+    for warning in warnings:
+        say(f"warning: {path}: {warning}")
+
+
 def page(stream: IO[str]) -> "Console":
     """What draws styled text on a stream; a closed pipe is an error as on any other stream."""
     from rich.console import Console

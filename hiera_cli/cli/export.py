@@ -12,11 +12,12 @@ from hiera_cli.cli.options import TalkOptions
 from hiera_cli.cli.sources import find_files
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import InputPath
-from hiera_cli.options import check_at_least
+from hiera_cli.options import DecodeOptions, check_at_least
 
 if TYPE_CHECKING:
     from hiera_cli.checkpoints.preprocessing import Preprocessing
     from hiera_cli.exports.record import ExportRecord
+    from hiera_cli.video.info import Limits
 
 FLAGS: dict[str, Any] = {
     "model": typer.Argument(metavar="MODEL", help="Zoo name, model folder or weights file."),
@@ -48,6 +49,7 @@ def export(
     offline: bool = False,
     cache_dir: str | None = None,
     threads: int | None = None,
+    assume_fps: float | None = None,
 ) -> int:
     """Export a model; it is kept only when it gives what PyTorch gives.
 
@@ -61,19 +63,22 @@ def export(
     from hiera_cli.exports.record import export_folder
     from hiera_cli.exports.variants import find_variant
     from hiera_cli.tasks.export import export_model
+    from hiera_cli.video.info import Limits
 
     variant = find_variant(format, int8=int8)
     if int8 and not calibrate:
         raise UsageError("int8 needs clips to calibrate on", hint="give --calibrate CLIPS")
     check_at_least(1, threads=threads)
+    decode = DecodeOptions(assume_fps=assume_fps)
     if threads is not None:
         torch.set_num_threads(threads)
     with console.waiting(f"exporting {model}", quiet=talk.quiet):
         loaded = open_model(model, weights=weights, offline=offline, cache_dir=cache_dir)
         folder = out or export_folder(loaded.weights_sha256, variant, cache_dir=cache_dir)
         look = loaded.preprocessing
-        views = _views(verify or calibrate, look, num_views)
-        ranges = _views(calibrate, look, num_calibration_views) if int8 else None
+        limits = Limits.of(decode)
+        views = _views(verify or calibrate, look, num_views, limits)
+        ranges = _views(calibrate, look, num_calibration_views, limits) if int8 else None
         record = export_model(loaded, variant, folder, views=views, calibration=ranges)
     if not talk.quiet:
         console.say(_summary(record))
@@ -83,13 +88,14 @@ def export(
     return 0
 
 
-def _views(names: Sequence[str] | None, look: "Preprocessing", num: int) -> Any:
+def _views(names: Sequence[str] | None, look: "Preprocessing", num: int, limits: "Limits") -> Any:
     """So many views (N, 3, T, H, W) of the videos that are named, else of one that is made up."""
     from hiera_cli.tasks.benchmark.generated import generated_videos
     from hiera_cli.tasks.export import read_views
 
     if names:
-        return read_views(spread(find_files(names, quiet=True), num), look, num_views=num)
+        files = spread(find_files(names, quiet=True), num)
+        return read_views(files, look, num_views=num, limits=limits)
     with generated_videos(num=1) as made_up:
         return read_views(made_up, look, num_views=num)
 

@@ -133,6 +133,8 @@ def _write(
         elif isinstance(record, VideoFeatures):
             num_good += 1
             num_clips += record.num_clips
+            if not talk.quiet:
+                console.show_warnings(record.path, record.warnings)
     place, errors = output_names(out, table)
     if not talk.quiet:
         console.say(f"{num_clips} rows added; {num_good} videos are in {place}")

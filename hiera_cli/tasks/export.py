@@ -27,6 +27,7 @@ from hiera_cli.inputs import InputPath
 from hiera_cli.machine import machine_name
 from hiera_cli.tasks.agreement import Agreement, as_tensors, compare, concatenate, worst
 from hiera_cli.tasks.benchmark.timing import alternate
+from hiera_cli.video.info import DEFAULT_LIMITS, Limits
 from hiera_cli.video.sampling import make_protocol
 
 logger = logging.getLogger("hiera_cli")
@@ -42,7 +43,12 @@ class ExportDeviatesError(HieraError):
 
 
 def read_views(
-    inputs: Iterable[InputPath], preprocessing: Preprocessing, *, num_views: int, clips: int = 2
+    inputs: Iterable[InputPath],
+    preprocessing: Preprocessing,
+    *,
+    num_views: int,
+    clips: int = 2,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Tensor:
     """Center crops of clips spread over the videos, as the loader gives them.
 
@@ -51,6 +57,7 @@ def read_views(
         preprocessing: of the model.
         num_views: views that are taken at most.
         clips: views of each video.
+        limits: bounds on what a file may cost, and its frame rate where it states a wrong one.
 
     Returns:
         (N, 3, T, H, W) or (N, 3, H, W) float32 in 0..255.
@@ -64,7 +71,7 @@ def read_views(
         num_frames=preprocessing.num_frames,
         frame_stride=preprocessing.frame_stride,
     )
-    options = LoaderOptions(protocol, preprocessing, batch_size=1, isolate=False)
+    options = LoaderOptions(protocol, preprocessing, batch_size=1, limits=limits, isolate=False)
     batches = (batch.pixels for batch in load_batches(inputs, options) if len(batch.pixels))
     views = list(islice(batches, num_views))
     if not views:

@@ -17,6 +17,7 @@ class VideoFeatures:
 
     path: str
     num_clips: int
+    warnings: tuple[str, ...] = ()
 
 
 def write_videos(
@@ -43,7 +44,7 @@ def write_videos(
         if isinstance(result, Failure):
             outcome: VideoFeatures | Failure = result
         elif all_finite:
-            outcome = VideoFeatures(result.input.name, num_clips)
+            outcome = VideoFeatures(result.input.name, num_clips, result.info.warnings)
         else:
             outcome = _overflow(result.input.name, features)
         if isinstance(outcome, Failure):

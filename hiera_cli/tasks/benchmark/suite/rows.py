@@ -9,14 +9,11 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 import torch
 
 from hiera_cli.errors import HieraError
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 logger = logging.getLogger("hiera_cli")
 
@@ -64,7 +61,7 @@ class RowPlan:
 
     section: str
     name: str
-    measure: "Callable[[], DataclassInstance]"
+    measure: Callable[[], Any]
     obstacle: str = ""
     expected_seconds: float = 0.0
 
