@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,14 @@ def open_detector(name: str, *, device: str = "cpu") -> LoadedDetector:
         preprocessing=described.preprocessing or Preprocessing.for_config(described.config),
         labels=labels,
     )
+
+
+def action_ids(model: str, labels: Sequence[str]) -> dict[str, int]:
+    """The data set's number of each action of a model's folder; from 1 where it says none."""
+    path = Path(model) / CONFIG_NAME
+    values = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    ids = values.get("action_ids") or range(1, len(labels) + 1)
+    return dict(zip(labels, ids, strict=True))
 
 
 def build_detector(

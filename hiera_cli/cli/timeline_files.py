@@ -39,6 +39,15 @@ def check_outputs(form: str, out: Path | None, annotate: Path | None, num_files:
     """
     if form in SHEETS and num_files > 1 and (out is None or not is_folder(out)):
         raise UsageError(f"{form} holds one video", hint="name a folder: --out FOLDER")
+    check_film(annotate, num_files)
+
+
+def check_film(annotate: Path | None, num_files: int) -> None:
+    """Refuse a film that cannot be written.
+
+    Raises:
+        UsageError: a file where a folder is needed, or a film of an unknown kind.
+    """
     if annotate is None:
         return
     if num_files > 1 and not is_folder(annotate):
@@ -149,6 +158,22 @@ class SecondWriter:
             self._stack.__exit__(kind, error, trace)
 
 
+def film_place(place: Path, video: str, names: FreshNames) -> Path:
+    """Where the film of a video goes: the file asked for, or a new one in the folder asked for.
+
+    Raises:
+        UsageError: that is the video itself.
+        OutputError: the folder cannot be made.
+    """
+    if is_folder(place):
+        with output_errors(place):
+            place.mkdir(parents=True, exist_ok=True)
+        place /= names.name(Path(video).stem, ".mp4")
+    if place.exists() and place.samefile(video):
+        raise UsageError(f"'{place}' is the video itself", hint="choose another --annotate")
+    return place
+
+
 class TimelineFiles:
     """Films, clips and plots of the timelines.
 
@@ -194,12 +219,7 @@ class TimelineFiles:
         from hiera_cli.video.info import Limits
         from hiera_cli.video.rewrite import rewrite_video
 
-        if is_folder(place):
-            with output_errors(place):
-                place.mkdir(parents=True, exist_ok=True)
-            place /= self._names.name(Path(video.path).stem, ".mp4")
-        if place.exists() and place.samefile(video.path):
-            raise UsageError(f"'{place}' is the video itself", hint="choose another --annotate")
+        place = film_place(place, video.path, self._names)
         limits = Limits.of(self._engine)
         yield from rewrite_video(video.info, place, draw=Overlay(video).draw, limits=limits)
 

@@ -85,7 +85,11 @@ def test_actions_are_evaluated(place, actions):
 def test_tracks_of_a_file_of_boxes_with_their_actions(place, actions):
     video = next((place / "actors" / "val" / "videos").iterdir())
     result = hiera("detect", video, "--boxes", "actors/val/frames.csv", "--box-times", "frames",
-                   "-m", actions, "--action-score", 0, cwd=place)  # fmt: skip
+                   "-m", actions, "--action-score", 0, "--truth", "actors/val/frames.csv",
+                   "--annotate", "film.mp4", cwd=place)  # fmt: skip
+    assert "people (100.0%) are followed completely" in result.stderr
+    film = json.loads(hiera("probe", "film.mp4", "-f", "json", cwd=place).stdout)
+    assert (film[0]["num_frames"], film[0]["width"]) == (16, 64)
     tracks = [json.loads(line) for line in result.stdout.splitlines()]
     assert tracks
     assert "1 videos of the boxes are not among the inputs" in result.stderr

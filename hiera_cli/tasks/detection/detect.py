@@ -14,6 +14,7 @@ from hiera_cli.detection.action_scores import ActionScorer, Floats, Moment
 from hiera_cli.detection.detector import detect_objects
 from hiera_cli.errors import Failure, MediaError
 from hiera_cli.inputs import InputPath
+from hiera_cli.tasks.detection.completeness import best_share
 from hiera_cli.tasks.detection.options import DetectOptions
 from hiera_cli.tasks.detection.tracks import TimedBox, Track, link
 from hiera_cli.video.clips import ClipReader
@@ -63,13 +64,19 @@ class TrackRecord:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class VideoTracks:
-    """All tracks of a video: its path, size as displayed and length in seconds."""
+    """All tracks of a video.
+
+    Attributes:
+        path: of the video.
+        info: its size, length and times.
+        tracks: what was followed.
+        shares: for each person of the true boxes, the share that the best track follows.
+    """
 
     path: str
-    width: int
-    height: int
-    duration_seconds: float
+    info: VideoInfo
     tracks: tuple[TrackRecord, ...]
+    shares: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +88,14 @@ class Tracker:
         detector: finds boxes, unless they are given.
         given: boxes by video id.
         scorer: tells actions; None: nobody does.
+        truth: true boxes by video id, numbered by person, to measure tracks by.
     """
 
     options: DetectOptions
     detector: LoadedDetector | None = None
     given: Mapping[str, Sequence[ActionBox]] = field(default_factory=dict)
     scorer: ActionScorer | None = None
+    truth: Mapping[str, Sequence[ActionBox]] = field(default_factory=dict)
 
     def follow(
         self, files: Iterable[InputPath], *, limits: Limits, isolate: bool
@@ -113,21 +122,32 @@ class Tracker:
             TrackRecord(path, number, track.label, track.boxes, tuple(acted))
             for number, (track, acted) in enumerate(zip(tracks, actions, strict=True))
         )
-        return VideoTracks(path, info.width, info.height, info.duration_seconds, tuple(records))
+        shares = tuple(self._shares(path, info, tracks)) if self.truth else ()
+        return VideoTracks(path, info, tuple(records), shares)
 
     def _given_boxes(self, path: str, info: VideoInfo) -> list[Labelled]:
         """The file's boxes of a video, by instant, in pixels."""
-        name = Path(path)
-        boxes = [*self.given.get(name.stem, ()), *self.given.get(name.name, ())]
         frames: dict[int, Labelled] = {}
-        for box in sorted(boxes, key=lambda b: b.timestamp):
-            score = 1.0 if box.score is None else box.score
-            if score >= self.options.min_score:
-                size = np.array([info.width, info.height] * 2)
-                x1, y1, x2, y2 = (np.array(box.corners) * size).tolist()
-                timed = TimedBox(self._time(box, info), x1, y1, x2, y2, score)
+        for box in sorted(_of_video(self.given, path), key=lambda b: b.timestamp):
+            timed = self._timed(box, info)
+            if timed.score >= self.options.min_score:
                 frames.setdefault(box.timestamp, []).append((PERSON, timed))
         return list(frames.values())
+
+    def _timed(self, box: ActionBox, info: VideoInfo) -> TimedBox:
+        """A box of a file in pixels, at its time."""
+        size = np.array([info.width, info.height] * 2)
+        x1, y1, x2, y2 = (np.array(box.corners) * size).tolist()
+        score = 1.0 if box.score is None else box.score
+        return TimedBox(self._time(box, info), x1, y1, x2, y2, score)
+
+    def _shares(self, path: str, info: VideoInfo, tracks: Sequence[Track]) -> Iterator[float]:
+        """For each person of the true boxes, how much of them the best track follows."""
+        people: dict[int | None, list[TimedBox]] = {}
+        for box in _of_video(self.truth, path):
+            people.setdefault(box.person, []).append(self._timed(box, info))
+        for boxes in people.values():
+            yield best_share(boxes, tracks, reach=self.options.max_gap)
 
     def _time(self, box: ActionBox, info: VideoInfo) -> float:
         """When a box of the file is shown.
@@ -199,6 +219,12 @@ class Tracker:
                 told[number].append((start + moment.seconds, row))
         labels = self.scorer.loaded.labels
         return [segments(rows, labels, hop=hop, least=self.options.action_score) for rows in told]
+
+
+def _of_video(boxes: Mapping[str, Sequence[ActionBox]], path: str) -> list[ActionBox]:
+    """A file's boxes of a video, which it names with or without suffix."""
+    name = Path(path)
+    return [*boxes.get(name.stem, ()), *boxes.get(name.name, ())]
 
 
 def box_at(boxes: Sequence[TimedBox], instant: float, *, within: float) -> TimedBox | None:

@@ -8,9 +8,7 @@ from hiera_cli.tasks.detection.detect import TrackRecord, VideoTracks, box_at
 from hiera_cli.tasks.detection.tracks import TimedBox
 
 
-def ava_rows(
-    video: VideoTracks, *, action_ids: Mapping[str, int], start_seconds: float = 0.0
-) -> Iterator[str]:
+def ava_rows(video: VideoTracks, *, action_ids: Mapping[str, int]) -> Iterator[str]:
     """Lines `video_id,second,x1,y1,x2,y2,action_id,score` at every whole second of each track.
 
     A track that does nothing then has an empty action and its box's score.
@@ -18,18 +16,17 @@ def ava_rows(
     Args:
         video: with its tracks.
         action_ids: number of each action.
-        start_seconds: when the first frame is shown.
     """
-    name = Path(video.path).stem
+    name, info = Path(video.path).stem, video.info
     for track in video.tracks:
-        for second in range(int(video.duration_seconds) + 1):
-            instant = start_seconds + second
+        for second in range(int(info.duration_seconds) + 1):
+            instant = info.start_seconds + second
             box = box_at(track.boxes, instant, within=0.5)
             if box is None:
                 continue
             corners = ",".join(
                 f"{min(max(value / size, 0.0), 1.0):.3f}"
-                for value, size in zip(box.corners, (video.width, video.height) * 2, strict=True)
+                for value, size in zip(box.corners, (info.width, info.height) * 2, strict=True)
             )
             acted = [a for a in track.actions if a.start_seconds <= instant <= a.end_seconds]
             cells = [(str(action_ids[a.label]), a.score) for a in acted] or [("", box.score)]
@@ -62,8 +59,8 @@ def _image(video: VideoTracks, number: int, box: TimedBox) -> dict[str, Any]:
     return {
         "id": number,
         "file_name": video.path,
-        "width": video.width,
-        "height": video.height,
+        "width": video.info.width,
+        "height": video.info.height,
         "time_seconds": box.time_seconds,
     }
 

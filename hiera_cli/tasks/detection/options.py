@@ -40,7 +40,9 @@ class DetectOptions:
 
     Attributes:
         boxes: CSV file of AVA's shape with the boxes; None: a detector finds them.
-        box_times: whether its timestamps are seconds or frame numbers.
+        truth: CSV file of AVA's shape with everybody's boxes, numbered by person: says of how many
+            a single track overlaps nine tenths of the boxes by half.
+        box_times: whether their timestamps are seconds or frame numbers.
         detector: folder of an object detector that `hiera finetune --task boxes` wrote.
         rate: frames a second that the detector looks at.
         min_score: of a box.
@@ -51,6 +53,7 @@ class DetectOptions:
     """
 
     boxes: Path | None = None
+    truth: Path | None = None
     box_times: BoxTimes = "seconds"
     detector: str | None = None
     rate: float = 5.0

@@ -1,5 +1,6 @@
 """Boxes of successive frames linked into tracks: whoever overlaps most is the same."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -69,6 +70,29 @@ def link(frames: Iterable[Sequence[tuple[str, TimedBox]]], options: LinkOptions)
     return [
         Track(label, tuple(boxes)) for label, boxes in tracks if len(boxes) >= options.min_boxes
     ]
+
+
+def box_between(boxes: Sequence[TimedBox], instant: float, *, reach: float) -> TimedBox | None:
+    """Where a track is at an instant; it moves evenly from box to box.
+
+    Args:
+        boxes: of the track, ascending in time.
+        instant: in seconds.
+        reach: seconds from its first or last box, or between two boxes, beyond which it is unknown.
+    """
+    after = bisect_left(boxes, instant, key=lambda box: box.time_seconds)
+    if after < len(boxes) and boxes[after].time_seconds == instant:
+        return boxes[after]
+    if after in (0, len(boxes)):
+        nearest = boxes[min(after, len(boxes) - 1)]
+        return nearest if abs(nearest.time_seconds - instant) <= reach else None
+    one, two = boxes[after - 1], boxes[after]
+    gap = two.time_seconds - one.time_seconds
+    if gap > reach:
+        return None
+    share = (instant - one.time_seconds) / gap
+    x1, y1, x2, y2 = (a + share * (b - a) for a, b in zip(one.corners, two.corners, strict=True))
+    return TimedBox(instant, x1, y1, x2, y2, one.score + share * (two.score - one.score))
 
 
 def _matches(

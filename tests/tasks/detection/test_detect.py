@@ -72,7 +72,7 @@ def test_boxes_at_every_frame_become_the_actors_tracks(actors):
     videos = follow(paths, boxes=out / "frames.csv", box_times="frames")
     whole = total = 0
     for video in videos:
-        assert (video.width, video.height) == (96, 64)
+        assert (video.info.width, video.info.height) == (96, 64)
         people = [b for b in truth if f"{b.video}.mp4" in video.path]
         for person in {b.person for b in people}:
             times = {b.timestamp for b in people if b.person == person}
