@@ -146,7 +146,10 @@ def _shown(command: Callable[..., int | None], values: Any, *, verbose: bool, re
     try:
         signal.signal(signal.SIGINT, _interrupt)
         signal.signal(signal.SIGTERM, _interrupt)
-        return command(**values) or 0
+        code = command(**values) or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a closed pipe or a full disk can still be answered
+        return code
     except HieraError as error:
         console.show_error(error)
         if verbose:
