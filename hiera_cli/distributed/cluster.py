@@ -71,7 +71,7 @@ def connected(address: str | None, *, verbose: bool = False) -> Iterator[Any]:
     local = {"include_dashboard": False} if is_ours else {}
     try:
         ray.init(
-            address,
+            "local" if is_ours else address,  # None would join what another run left behind
             log_to_driver=verbose,
             logging_level=logging.INFO if verbose else logging.ERROR,
             **local,
