@@ -2,7 +2,6 @@
 
 import errno
 import re
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -13,16 +12,17 @@ from typing import Annotated, Any
 import typer
 
 from hiera_cli import __version__
-from hiera_cli.cli import console
+from hiera_cli.cli import console, interrupts
 from hiera_cli.cli.batch import logging_to, wants_json
 from hiera_cli.cli.help import EXAMPLES, START, Command
+from hiera_cli.cli.interrupts import INTERRUPTED
 from hiera_cli.cli.options import flatten
 from hiera_cli.cli.terminal import take_over
 from hiera_cli.errors import HieraError, OutputError, UsageError
 from hiera_cli.machine import keep_freed_memory
 from hiera_cli.remote import without_file_scheme
 
-INTERNAL_ERROR, INTERRUPTED = 1, 130
+INTERNAL_ERROR = 1
 ABOUT = "Video understanding with Hiera: classify, extract features, evaluate, train."
 
 GROUPS = {
@@ -124,7 +124,7 @@ def _guard(command: Callable[..., int | None], *, resumes: bool = False) -> Call
         wants_json.set(values.get("progress") == "json")
         console.begin()
         code = _exit_code(command, values, verbose=verbose, resumes=resumes)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left that could be kept
+        interrupts.leave_command()
         raise typer.Exit(code)
 
     return guarded
@@ -144,8 +144,7 @@ def _exit_code(
 def _shown(command: Callable[..., int | None], values: Any, *, verbose: bool, resumes: bool) -> int:
     """The exit code, after saying why it is what it is."""
     try:
-        signal.signal(signal.SIGINT, _interrupt)
-        signal.signal(signal.SIGTERM, _interrupt)
+        interrupts.enter_command()
         code = command(**values) or 0
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where a closed pipe or a full disk can still be answered
@@ -180,18 +179,6 @@ def _unexpected(error: Exception, *, verbose: bool) -> int:
     return INTERNAL_ERROR
 
 
-def _interrupt(_signal: int, _frame: Any) -> None:
-    """First interrupt: finish what is being written. Second: stop now."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    raise KeyboardInterrupt
-
-
-def _leave(_signal: int, _frame: Any) -> None:
-    """An interrupt before a command has begun."""
-    raise SystemExit(INTERRUPTED)
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
         sys.stdout.write(f"hiera {__version__}\n")
@@ -220,7 +207,7 @@ def without_file_schemes(words: Sequence[str]) -> list[str]:
 
 def main() -> None:
     """Run the command line, in a process of its own."""
-    signal.signal(signal.SIGINT, _leave)
+    interrupts.begin()
     take_over()
     sys.argv[1:] = without_file_schemes(sys.argv[1:])
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
