@@ -14,7 +14,7 @@ FLAGS: dict[str, Any] = {
     "out": typer.Argument(metavar="OUT", show_default=False, help="Folder for class folders."),
     "num": typer.Option("-n", "--num", help="Videos to render."),
     "seed": typer.Option("--seed", help="Of everything random: same seed, same videos."),
-    "workers": typer.Option("--workers", help="Processes that render."),
+    "workers": typer.Option("--workers", help="Processes that render; by default one a core."),
     "width": typer.Option("--width", help="Of the videos, in pixels."),
     "height": typer.Option("--height", help="Of the videos, in pixels."),
     "source": typer.Option(
@@ -76,9 +76,12 @@ def _render(
     *,
     unit: str,
 ) -> int:
-    """Let files be made, and say where they are."""
-    for _ in console.progress(files, total=options.num, unit=unit, quiet=talk.quiet):
-        pass
+    """Let files be made, by one thread: a team slows pictures this small. Say where they are."""
+    from hiera_cli.inference.threads import computing_threads
+
+    with computing_threads(1):
+        for _ in console.progress(files, total=options.num, unit=unit, quiet=talk.quiet):
+            pass
     if not talk.quiet:
         console.say(f"{options.num} {unit} in {options.out}")
     return 0

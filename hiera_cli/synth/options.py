@@ -15,7 +15,8 @@ class SynthOptions:
         out: folder; a class folder is made in it for each movement.
         num: number of videos, spread evenly over the classes.
         seed: of all randomness; the same seed gives the same frames, whatever `workers` is.
-        workers: processes that render at the same time.
+        workers: processes that render at the same time; None: one for each core, as far as there
+            are blocks of videos for them.
         width, height: of the videos in pixels, even numbers.
         source: real videos (files, folders, globs) to move a virtual camera in; None: made-up
             places. Windows in which their own camera moves are left out.
@@ -29,7 +30,7 @@ class SynthOptions:
     out: Path
     num: int = 2000
     seed: int = 0
-    workers: int = 1
+    workers: int | None = None
     width: int = 120
     height: int = 80
     source: list[str] | None = None
@@ -44,8 +45,8 @@ class SynthOptions:
         Raises:
             UsageError: a value out of range.
         """
-        if self.num < 1 or self.workers < 1 or self.seed < 0:
-            raise UsageError("--num and --workers must be at least 1, --seed not negative")
+        check_at_least(1, num=self.num, workers=self.workers)
+        check_at_least(0, seed=self.seed)
         check_size(self.width, self.height)
         if (self.still or self.degrade or self.movers) and not self.source:
             raise UsageError(

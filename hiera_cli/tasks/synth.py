@@ -15,6 +15,7 @@ from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.checkpoints.zoo import BUNDLED_MODEL
 from hiera_cli.errors import NoInputError
 from hiera_cli.inputs import expand_inputs
+from hiera_cli.machine import usable_cores
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.synth.camera import MOTIONS
@@ -92,11 +93,12 @@ def synthesise(options: SynthOptions) -> Iterator[Rendered]:
     for motion in MOTIONS:
         class_folder(options.out, motion).mkdir(parents=True, exist_ok=True)
     blocks = range(0, options.num, BLOCK)
-    if options.workers == 1:
+    workers = options.workers or min(usable_cores(), len(blocks))
+    if workers == 1:
         for first in blocks:
             yield from _render_block(options, first)
         return
-    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         jobs = [pool.submit(_render_block_alone, options, first) for first in blocks]
         for job in jobs:
             yield from job.result()
