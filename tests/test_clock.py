@@ -10,7 +10,7 @@ import pytest
 
 from hiera_cli.video.decode import Limits, decode_video, probe
 from hiera_cli.video.isolation.parent import DecodeProcess
-from hiera_cli.video.sampling import PROTOCOLS
+from hiera_cli.video.protocols import PROTOCOLS
 from tests.media import write_clip
 
 PACKAGE = Path(__file__).parents[1] / "hiera_cli"

@@ -19,7 +19,7 @@ from hiera_cli.model.masking import random_mask, true_indices
 from hiera_cli.tasks.benchmark.suite.options import SuiteOptions
 from hiera_cli.tasks.benchmark.suite.run import plan_suite, run_suite
 from hiera_cli.video.crops import CropPlan
-from hiera_cli.video.sampling import PROTOCOLS
+from hiera_cli.video.protocols import PROTOCOLS
 from tests.configs import tiny_video
 from tests.inference.test_engine import FILES, end, view
 

@@ -23,7 +23,8 @@ from hiera_cli.inputs import InputPath
 from hiera_cli.video.clips import ClipReader
 from hiera_cli.video.crops import CropPlan
 from hiera_cli.video.decode import Limits, VideoInfo
-from hiera_cli.video.sampling import ClipPlan, Protocol
+from hiera_cli.video.protocols import Protocol
+from hiera_cli.video.sampling import ClipPlan
 
 
 @dataclass(frozen=True, slots=True)

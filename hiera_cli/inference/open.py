@@ -17,7 +17,7 @@ from hiera_cli.model.resize import resized
 from hiera_cli.options import EngineOptions, ProtocolName, auto_or_number, parse_input_size
 from hiera_cli.video.decode import Limits
 from hiera_cli.video.hardware import find_hardware
-from hiera_cli.video.sampling import Protocol, make_protocol
+from hiera_cli.video.protocols import Protocol, make_protocol
 
 MAX_WORKERS = 16
 FULL_VIEW = 16 * 224 * 224  # pixels

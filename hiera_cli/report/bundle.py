@@ -8,7 +8,7 @@ from hiera_cli.report.page import confused_pairs, render_page
 from hiera_cli.report.thumbnails import film_strips
 from hiera_cli.tasks.evaluation.summary import Account, Summary
 from hiera_cli.video.decode import Limits
-from hiera_cli.video.sampling import Protocol
+from hiera_cli.video.protocols import Protocol
 
 
 def write_report(

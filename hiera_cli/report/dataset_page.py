@@ -14,7 +14,7 @@ from hiera_cli.report.thumbnails import film_strips
 from hiera_cli.tasks.dataset.summary import DatasetReport
 from hiera_cli.tasks.dataset.survey import FileFacts
 from hiera_cli.video.info import DEFAULT_LIMITS
-from hiera_cli.video.sampling import make_protocol
+from hiera_cli.video.protocols import make_protocol
 
 MAX_STRIPS, MAX_LISTED, NUM_BINS = 24, 200, 20
 

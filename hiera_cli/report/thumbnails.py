@@ -13,7 +13,8 @@ from PIL import Image
 from hiera_cli.errors import MediaError
 from hiera_cli.video.decode import Event, Frame, Limits, Planned
 from hiera_cli.video.isolation.parent import DecodeProcess
-from hiera_cli.video.sampling import ClipPlan, Protocol
+from hiera_cli.video.protocols import Protocol
+from hiera_cli.video.sampling import ClipPlan
 
 logger = logging.getLogger("hiera_cli")
 

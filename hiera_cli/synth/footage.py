@@ -13,7 +13,8 @@ from hiera_cli.synth.props import Props
 from hiera_cli.synth.scenes import Layer, Look, Scene, ground_detail
 from hiera_cli.synth.staging import MAX_DRAWS, MIN_DETAIL, WINDOW_SECONDS, Rng, Shot
 from hiera_cli.video.decode import Finished, Frame, Planned, decode_video
-from hiera_cli.video.sampling import TARGET_FPS, ClipPlan, Protocol
+from hiera_cli.video.protocols import TARGET_FPS, Protocol
+from hiera_cli.video.sampling import ClipPlan
 
 EXTENTS = (1.15, 2.2)  # short sides of the view that the footage's short side covers
 LENS = 6.0

@@ -28,7 +28,7 @@ from hiera_cli.machine import machine_name
 from hiera_cli.tasks.agreement import Agreement, as_tensors, compare, concatenate, worst
 from hiera_cli.tasks.benchmark.timing import alternate
 from hiera_cli.video.info import DEFAULT_LIMITS, Limits
-from hiera_cli.video.sampling import make_protocol
+from hiera_cli.video.protocols import make_protocol
 
 logger = logging.getLogger("hiera_cli")
 

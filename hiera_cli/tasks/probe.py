@@ -14,7 +14,8 @@ from hiera_cli.video.decode import Limits, VideoInfo
 from hiera_cli.video.decode import probe as probe_file
 from hiera_cli.video.isolation.parent import DecodeProcess
 from hiera_cli.video.local_file import local_file
-from hiera_cli.video.sampling import ClipPlan, Protocol, make_protocol, plan_clips
+from hiera_cli.video.protocols import Protocol, make_protocol
+from hiera_cli.video.sampling import ClipPlan, plan_clips
 
 
 @dataclass(frozen=True, slots=True)

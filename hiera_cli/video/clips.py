@@ -12,7 +12,8 @@ from hiera_cli.video.decode import Limits, VideoInfo, decode_video
 from hiera_cli.video.holes import Holes
 from hiera_cli.video.isolation.parent import DecodeProcess
 from hiera_cli.video.local_file import local_or_holes
-from hiera_cli.video.sampling import ClipPlan, Protocol
+from hiera_cli.video.protocols import Protocol
+from hiera_cli.video.sampling import ClipPlan
 
 logger = logging.getLogger("hiera_cli")
 

@@ -22,8 +22,9 @@ from hiera_cli.video.info import DEFAULT_LIMITS, Limits, VideoInfo
 from hiera_cli.video.packets import PacketScan, packet_spans, plan_runs
 from hiera_cli.video.passes import DoubtError, all_frames, wanted_frames
 from hiera_cli.video.picture import upright_rgb
+from hiera_cli.video.protocols import Protocol
 from hiera_cli.video.reader import Reader
-from hiera_cli.video.sampling import ClipPlan, Protocol, Timeline, plan_clips
+from hiera_cli.video.sampling import ClipPlan, Timeline, plan_clips
 from hiera_cli.video.survey import Survey, no_frames, predicted_timeline
 
 __all__ = [

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hiera_cli.video.clips import ClipReader
-from hiera_cli.video.sampling import Protocol
+from hiera_cli.video.protocols import Protocol
 
 
 def clips_around(

@@ -6,7 +6,7 @@ import numpy.typing as npt
 from hiera_cli.errors import MediaError
 from hiera_cli.video.decode import Frame, decode_video
 from hiera_cli.video.info import Limits
-from hiera_cli.video.sampling import Protocol
+from hiera_cli.video.protocols import Protocol
 
 _ONE = Protocol("picture", num_clips=1, num_crops=1, num_frames=1)
 

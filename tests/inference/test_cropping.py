@@ -13,7 +13,7 @@ from hiera_cli.inference.cropping import Cropper
 from hiera_cli.inference.loader import LoaderOptions, load_batches
 from hiera_cli.inputs import InputPath
 from hiera_cli.video.crops import CropPlan, crop_frame, crop_frames
-from hiera_cli.video.sampling import make_protocol
+from hiera_cli.video.protocols import make_protocol
 from tests.media import write_clip
 
 CPU = torch.device("cpu")

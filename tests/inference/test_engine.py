@@ -15,7 +15,8 @@ from hiera_cli.inference.engine import ClipResult, VideoResult
 from hiera_cli.inference.loader import Batch, LoaderOptions, VideoEnd, ViewSlot
 from hiera_cli.inputs import InputPath
 from hiera_cli.video.decode import VideoInfo
-from hiera_cli.video.sampling import PROTOCOLS, ClipPlan, Timeline
+from hiera_cli.video.protocols import PROTOCOLS
+from hiera_cli.video.sampling import ClipPlan, Timeline
 
 PAPER = LoaderOptions(protocol=PROTOCOLS["paper"], preprocessing=Preprocessing())
 FILES = [InputPath(f"{name}.mp4", f"{name}.mp4") for name in "abc"]

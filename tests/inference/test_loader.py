@@ -13,7 +13,7 @@ from hiera_cli.inference.loader import LoaderOptions, VideoEnd, load_batches
 from hiera_cli.inputs import InputPath
 from hiera_cli.video.isolation import worker
 from hiera_cli.video.isolation.parent import DecodeProcess
-from hiera_cli.video.sampling import make_protocol
+from hiera_cli.video.protocols import make_protocol
 from tests.media import write_clip
 
 LOOK = Preprocessing(num_frames=4, frame_stride=4, crop_size=32, short_side=37)

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.inference.loader import LoaderOptions, load_batches
 from hiera_cli.inputs import InputPath
-from hiera_cli.video.sampling import PROTOCOLS
+from hiera_cli.video.protocols import PROTOCOLS
 from tests.media import write_waves
 from tests.parity.reference import MEAN, STD
 

@@ -8,7 +8,8 @@ from PIL import Image
 
 from hiera_cli.report.thumbnails import HEIGHT, MAX_WIDTH, as_data_uri, film_strips, spread
 from hiera_cli.video.decode import Limits
-from hiera_cli.video.sampling import ClipPlan, Protocol
+from hiera_cli.video.protocols import Protocol
+from hiera_cli.video.sampling import ClipPlan
 from tests.media import write_waves
 
 PROTOCOL = Protocol("paper", num_clips=5, num_crops=3)

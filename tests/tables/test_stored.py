@@ -109,7 +109,7 @@ def test_what_was_saved_on_the_way_counts_though_nothing_was_at_the_end(
                     writer.commit(key)
                     if key != "c":
                         STAGES[-1].try_to_save()
-                monkeypatch.setattr(home._Stage, "try_to_save", lambda self: None)
+                monkeypatch.setattr(home.Stage, "try_to_save", lambda self: None)
                 raise KilledError
 
     with pytest.raises(KilledError):
@@ -117,19 +117,19 @@ def test_what_was_saved_on_the_way_counts_though_nothing_was_at_the_end(
     assert run(url) == ["a", "b"]
 
 
-STAGES: list[home._Stage] = []
+STAGES: list[home.Stage] = []
 
 
 @pytest.fixture(autouse=True)
 def _watch_stages(monkeypatch: pytest.MonkeyPatch) -> None:
     STAGES.clear()
-    real = home._Stage.fetch
+    real = home.Stage.fetch
 
-    def fetch(self: home._Stage, **options) -> None:
+    def fetch(self: home.Stage, **options) -> None:
         STAGES.append(self)
         real(self, **options)
 
-    monkeypatch.setattr(home._Stage, "fetch", fetch)
+    monkeypatch.setattr(home.Stage, "fetch", fetch)
 
 
 def test_killed_while_it_is_put_into_place(store: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from hiera_cli.errors import MediaError
 from hiera_cli.video.decode import decode_video, probe
-from hiera_cli.video.sampling import PROTOCOLS
+from hiera_cli.video.protocols import PROTOCOLS
 from tests.media import write_clip
 from tests.names import AWKWARD_NAMES
 

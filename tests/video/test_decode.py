@@ -18,7 +18,8 @@ from hiera_cli.video.decode import (
     decode_video,
     probe,
 )
-from hiera_cli.video.sampling import PROTOCOLS, ClipPlan, make_protocol, plan_clips
+from hiera_cli.video.protocols import PROTOCOLS, make_protocol
+from hiera_cli.video.sampling import ClipPlan, plan_clips
 from tests.media import read_number, turn_clip, write_clip
 
 

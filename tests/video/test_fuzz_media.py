@@ -23,7 +23,7 @@ from hiera_cli.errors import FailureKind, MediaError
 from hiera_cli.video.decode import Finished, Frame, Limits, Planned, VideoInfo, probe
 from hiera_cli.video.isolation.parent import DecodeProcess
 from hiera_cli.video.isolation.worker import GRACE_SECONDS
-from hiera_cli.video.sampling import PROTOCOLS
+from hiera_cli.video.protocols import PROTOCOLS
 from tests.video.clips import shared_clips, tiny_clips
 from tests.video.mutation import mutate
 

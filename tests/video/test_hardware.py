@@ -11,7 +11,7 @@ from av.codec.hwaccel import hwdevices_available
 from hiera_cli.errors import MediaError, UsageError
 from hiera_cli.video.decode import Finished, Frame, Limits, decode_video
 from hiera_cli.video.hardware import find_hardware
-from hiera_cli.video.sampling import PROTOCOLS
+from hiera_cli.video.protocols import PROTOCOLS
 from tests.media import write_clip
 
 DEVICES = tuple(hwdevices_available())

@@ -14,7 +14,7 @@ from hiera_cli.video import local_file
 from hiera_cli.video.clips import ClipReader
 from hiera_cli.video.decode import Limits
 from hiera_cli.video.holes import Holes, fetch_index, joined, missing
-from hiera_cli.video.sampling import Protocol, make_protocol
+from hiera_cli.video.protocols import Protocol, make_protocol
 from tests.checkpoints.server import Server, serving
 from tests.media import write_frames
 

@@ -5,7 +5,8 @@ import pytest
 
 from hiera_cli.errors import MediaError
 from hiera_cli.video.decode import Finished, Frame, Limits, Planned, decode_video, probe
-from hiera_cli.video.sampling import PROTOCOLS, plan_clips
+from hiera_cli.video.protocols import PROTOCOLS
+from hiera_cli.video.sampling import plan_clips
 from tests.media import MediaFile, read_number, shared_media
 
 # A playlist opens other files, and that is never done here.

@@ -7,7 +7,7 @@ from av.video.reformatter import VideoReformatter
 
 from hiera_cli.video.decode import Finished, Frame, decode_video
 from hiera_cli.video.picture import Orientation, has_known_colours, upright_rgb
-from hiera_cli.video.sampling import PROTOCOLS
+from hiera_cli.video.protocols import PROTOCOLS
 from tests.media import SHARED, read_number, write_clip
 
 PATCHES = np.array(

@@ -5,14 +5,8 @@ import pytest
 import torch
 
 from hiera_cli.errors import UsageError
-from hiera_cli.video.sampling import (
-    PROTOCOLS,
-    Protocol,
-    Timeline,
-    linspace,
-    make_protocol,
-    plan_clips,
-)
+from hiera_cli.video.protocols import PROTOCOLS, Protocol, make_protocol
+from hiera_cli.video.sampling import Timeline, linspace, plan_clips
 
 
 def constant(num_frames: int, fps: float = 30.0, start: float = 0.0) -> Timeline:

@@ -38,7 +38,7 @@ from av.stream import Disposition
 
 from hiera_cli.errors import MediaError
 from hiera_cli.video.decode import Finished, Frame, Planned, VideoInfo, decode_video, probe
-from hiera_cli.video.sampling import PROTOCOLS, Protocol, make_protocol
+from hiera_cli.video.protocols import PROTOCOLS, Protocol, make_protocol
 from tests.media import draw_frame, read_number, turn_clip, write_clip
 
 EVERY_FRAME = make_protocol("dense", hop_seconds=1 / 30)

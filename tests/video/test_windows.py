@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hiera_cli.video.sampling import ClipPlan, Timeline, make_protocol, plan_clips
+from hiera_cli.video.protocols import make_protocol
+from hiera_cli.video.sampling import ClipPlan, Timeline, plan_clips
 
 
 def constant(num_frames: int, fps: float) -> Timeline:

@@ -28,7 +28,8 @@ from hiera_cli.tasks.benchmark.costs import (
 from hiera_cli.tasks.benchmark.options import PlanOptions
 from hiera_cli.tasks.benchmark.random_model import open_for_timing
 from hiera_cli.tasks.features.extract import DEFAULT_PROTOCOL, feature_shape
-from hiera_cli.video.sampling import Protocol, Timeline, plan_clips
+from hiera_cli.video.protocols import Protocol
+from hiera_cli.video.sampling import Timeline, plan_clips
 
 Bottleneck = Literal["reading", "model"]
 SECONDS_PER_HOUR = 3600.0

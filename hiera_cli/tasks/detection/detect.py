@@ -20,7 +20,7 @@ from hiera_cli.tasks.detection.tracks import TimedBox, Track, link
 from hiera_cli.video.clips import ClipReader
 from hiera_cli.video.decode import VideoInfo, probe
 from hiera_cli.video.info import Limits
-from hiera_cli.video.sampling import Protocol
+from hiera_cli.video.protocols import Protocol
 
 PERSON = "person"  # what a file of boxes without classes holds
 Labelled = list[tuple[str, TimedBox]]

@@ -19,7 +19,8 @@ from hiera_cli.tasks.features.shares import parse_share
 from hiera_cli.tasks.features.table import finished_names, plan_sources
 from hiera_cli.video.decode import Limits, probe
 from hiera_cli.video.local_file import local_file
-from hiera_cli.video.sampling import Protocol, plan_clips
+from hiera_cli.video.protocols import Protocol
+from hiera_cli.video.sampling import plan_clips
 
 MEASURED_SECONDS = 15.0
 COUNTING_THREADS = 8

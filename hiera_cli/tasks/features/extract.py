@@ -23,7 +23,7 @@ from hiera_cli.options import EngineOptions, Layer, Pool, with_changes
 from hiera_cli.remote import absolute
 from hiera_cli.tables import Column
 from hiera_cli.tasks.features.options import FeatureOptions
-from hiera_cli.video.sampling import TARGET_FPS
+from hiera_cli.video.protocols import TARGET_FPS
 
 DEFAULT_PROTOCOL: Final = "dense"
 DEFAULT_FPS = 1.0

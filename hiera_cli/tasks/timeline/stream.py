@@ -16,7 +16,7 @@ from hiera_cli.tasks.timeline.options import TimelineOptions
 from hiera_cli.tasks.timeline.segments import Segment
 from hiera_cli.tasks.timeline.timeline import name_spans
 from hiera_cli.video.crops import crop_frame
-from hiera_cli.video.sampling import TARGET_FPS
+from hiera_cli.video.protocols import TARGET_FPS
 from hiera_cli.video.stream import read_camera, read_pipe
 
 Picture = npt.NDArray[np.uint8]

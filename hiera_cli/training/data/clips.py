@@ -32,7 +32,7 @@ from hiera_cli.video.clips import ClipReader
 from hiera_cli.video.collector import ViewOf
 from hiera_cli.video.crops import CropPlan, crop_frame
 from hiera_cli.video.decode import Limits
-from hiera_cli.video.sampling import Protocol
+from hiera_cli.video.protocols import Protocol
 from hiera_cli.video.size import resized_size
 
 PICTURE_SUFFIXES = tuple(IMAGE_SUFFIXES)

@@ -25,7 +25,7 @@ from hiera_cli.video.decode import Finished, Limits, decode_video, probe
 from hiera_cli.video.holes import Fill
 from hiera_cli.video.isolation.shared_memory import FrameSink
 from hiera_cli.video.isolation.wire import Event, pack_event, pack_need
-from hiera_cli.video.sampling import Protocol
+from hiera_cli.video.protocols import Protocol
 
 # Address space: what Python and FFmpeg take, and 32 pictures of six bytes a pixel, more than any
 # codec keeps. It is also what holds FFmpeg where it decodes a picture before anybody can tell it

@@ -14,7 +14,7 @@ from hiera_cli.video.decode import Finished, Limits, VideoInfo
 from hiera_cli.video.holes import Fill
 from hiera_cli.video.isolation.wire import Event, Needed, read_error, read_event, read_need
 from hiera_cli.video.isolation.worker import Worker, WorkerDiedError
-from hiera_cli.video.sampling import Protocol
+from hiera_cli.video.protocols import Protocol
 
 
 class DecodeProcess:

@@ -30,7 +30,7 @@ from hiera_cli.tasks.benchmark.costs import (
 from hiera_cli.tasks.benchmark.generated import generated_videos, moving_texture
 from hiera_cli.tasks.benchmark.options import PlanOptions
 from hiera_cli.video.encode import write_video
-from hiera_cli.video.sampling import make_protocol
+from hiera_cli.video.protocols import make_protocol
 from tests.models import tiny_loaded_model
 
 GPU = ViewCosts("test", "a GPU", 16, 1, 0.05, 0.01, 1.0, 10.0, 100.0)

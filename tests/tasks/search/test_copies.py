@@ -27,7 +27,7 @@ from hiera_cli.tasks.search.rows import read_table_metadata, table_mean, unit
 from hiera_cli.tasks.synth import synthesise
 from hiera_cli.video.decode import Frame, decode_video
 from hiera_cli.video.encode import h264, write_video
-from hiera_cli.video.sampling import Protocol
+from hiera_cli.video.protocols import Protocol
 from tests.media import SHARED
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]

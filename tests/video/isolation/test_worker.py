@@ -15,7 +15,7 @@ from hiera_cli.errors import MediaError
 from hiera_cli.video.decode import Limits
 from hiera_cli.video.isolation import worker
 from hiera_cli.video.isolation.parent import DecodeProcess
-from hiera_cli.video.sampling import PROTOCOLS
+from hiera_cli.video.protocols import PROTOCOLS
 from tests.media import write_clip
 
 FAST, DENSE = PROTOCOLS["fast"], PROTOCOLS["dense"]
