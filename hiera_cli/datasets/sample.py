@@ -102,15 +102,7 @@ def make_dataset(
         NoInputError: there are no samples.
     """
     called = split_called(split) or split
-    spelling = {normalise_label(name): name for name in names}
-    rows = [
-        replace(
-            sample,
-            label=_spelled(sample.label, spelling, multi_label=multi_label),
-            split=sample.split or called,
-        )
-        for sample in samples
-    ]
+    rows = _respelled(samples, names, called, multi_label=multi_label)
     kept: dict[str, Sample] = {}
     for row in rows:
         kept.setdefault(row.path or row.name, row)
@@ -131,6 +123,21 @@ def make_dataset(
         warnings=(*warnings, *_contradictions(rows, kept), *_empty_classes(names, present)),
         missing_hint=missing_hint,
     )
+
+
+def _respelled(
+    samples: Iterable[Sample], names: Sequence[str], split: str, *, multi_label: bool
+) -> list[Sample]:
+    """The samples with one spelling of each class (in `names`, or the first), and with a split."""
+    spelling = {normalise_label(name): name for name in names}
+    return [
+        replace(
+            sample,
+            label=_spelled(sample.label, spelling, multi_label=multi_label),
+            split=sample.split or split,
+        )
+        for sample in samples
+    ]
 
 
 def _spelled(label: str, spelling: dict[str, str], *, multi_label: bool) -> str:

@@ -89,13 +89,9 @@ class Look:
         suggestion = None
         if shares is not None or not divided:
             suggestion = self._split(shares or DEFAULT_SHARES, folder)
-        return summarise(
-            self.parts,
-            self.facts,
-            self.failures,
-            dataset=printable(os.path.abspath(self.dataset)),  # noqa: PTH100 - any bytes
-            suggestion=suggestion,
-        )
+        place = printable(os.path.abspath(self.dataset))  # noqa: PTH100 - any bytes
+        report = summarise(self.parts, self.facts, self.failures, dataset=place)
+        return replace(report, suggestion=suggestion)
 
     def _split(self, shares: Mapping[str, float], folder: Path | None) -> SuggestedSplit | None:
         check_shares(shares)

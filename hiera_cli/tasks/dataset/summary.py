@@ -124,7 +124,6 @@ def summarise(
     failures: Sequence[Failure],
     *,
     dataset: str,
-    suggestion: SuggestedSplit | None = None,
 ) -> DatasetReport:
     """What the parts of a data set and the survey of their files say.
 
@@ -133,7 +132,6 @@ def summarise(
         facts: about the files that can be read.
         failures: of the others, under their paths.
         dataset: where it is.
-        suggestion: a division of it.
     """
     samples = [sample for part in parts for sample in part.samples]
     classes = class_counts(parts, facts, failures)
@@ -168,7 +166,6 @@ def summarise(
         num_groups=len({sample.group for sample in samples if sample.group}),
         group_leaks=find_shared_groups(samples),
         warnings=_warnings(parts, classes, facts),
-        suggestion=suggestion,
     )
 
 
