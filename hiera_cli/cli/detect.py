@@ -31,7 +31,7 @@ def _flag(name: str, help: str) -> Any:  # noqa: A002
 
 FLAGS: dict[str, Any] = {
     "model": typer.Option("-m", "--model", help="Tells actions: of finetune --task detection."),
-    "boxes": _flag("--boxes", "CSV of AVA's shape with the boxes to follow."),
+    "boxes": _flag("--boxes", "Boxes to follow: CSV of AVA's shape, or detect's JSON lines."),
     "truth": _flag("--truth", "CSV of everybody's boxes, numbered: how complete are the tracks?"),
     "box_times": _flag("--box-times", "Whether their timestamps are seconds or frames."),
     "detector": _flag("--detector", "Finds boxes: folder of finetune --task boxes."),
@@ -100,20 +100,20 @@ def _tracker(
     """What follows, with the boxes and models that the user names."""
     from hiera_cli.checkpoints.detector import open_detector
     from hiera_cli.checkpoints.open import open_model
-    from hiera_cli.datasets.ava import boxes_by_video
     from hiera_cli.detection.action_scores import ActionScorer
     from hiera_cli.tasks.detection.detect import Tracker
+    from hiera_cli.tasks.detection.given import read_boxes
 
-    given = boxes_by_video(options.boxes) if options.boxes else {}
-    known = {name for file in files for name in (Path(file.path).stem, Path(file.path).name)}
-    if given.keys() - known and not quiet:
-        console.say(f"{len(given.keys() - known)} videos of the boxes are not among the inputs")
+    given = read_boxes(options.boxes, options.box_times) if options.boxes else None
+    num_unused = given.num_unused(file.path for file in files) if given else 0
+    if num_unused and not quiet:
+        console.say(f"{num_unused} videos of the boxes are not among the inputs")
     return Tracker(
         options,
         open_detector(options.detector, device=device) if options.detector else None,
         given,
         ActionScorer(open_model(model, device=device), options.view) if model else None,
-        boxes_by_video(options.truth) if options.truth else {},
+        read_boxes(options.truth, options.box_times) if options.truth else None,
     )
 
 

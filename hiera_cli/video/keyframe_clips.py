@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hiera_cli.video.clips import ClipReader
-from hiera_cli.video.sampling import Protocol
+from hiera_cli.video.sampling import ClipPlan, Protocol
 
 
 def clips_around(
@@ -21,8 +21,8 @@ def clips_around(
     num_frames: int,
     frame_stride: int,
     short_side: int,
-) -> Generator[Tensor, None, None]:
-    """One clip for each instant, in order: (3, T, h, w) uint8, its short side as asked for.
+) -> Generator[tuple[ClipPlan, Tensor], None, None]:
+    """One clip for each instant, in order: its times, and (3, T, h, w) uint8.
 
     Args:
         reader: decodes.
@@ -49,8 +49,8 @@ def clips_around(
 
     clips = reader.read(path, protocol, view_of=shrink, shared=True)
     with closing(clips):
-        for _, frames in clips:
-            yield torch.stack(frames, dim=1)
+        for plan, frames in clips:
+            yield plan, torch.stack(frames, dim=1)
 
 
 def with_short_side(rgb: npt.NDArray[np.uint8], short_side: int) -> Tensor:

@@ -4,13 +4,14 @@ import math
 import numpy as np
 import pytest
 
-from hiera_cli.datasets.ava import boxes_by_video, read_ava
+from hiera_cli.datasets.ava import read_ava
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inputs import InputPath
 from hiera_cli.synth.options import ActorOptions
 from hiera_cli.tasks.actors import synthesise_actors
 from hiera_cli.tasks.detection.detect import Tracker, segments
 from hiera_cli.tasks.detection.formats import ava_rows, coco_document
+from hiera_cli.tasks.detection.given import read_boxes
 from hiera_cli.tasks.detection.options import DetectOptions, LinkOptions
 from hiera_cli.tasks.detection.tracks import TimedBox, link
 from hiera_cli.video.info import Limits
@@ -60,7 +61,7 @@ def actors(tmp_path_factory):
 
 def follow(paths, **options):
     chosen = DetectOptions(**options)
-    tracker = Tracker(chosen, given=boxes_by_video(chosen.boxes))
+    tracker = Tracker(chosen, given=read_boxes(chosen.boxes, chosen.box_times))
     files = [InputPath(str(path), str(path)) for path in paths]
     return list(tracker.follow(files, limits=Limits(), isolate=False))
 
