@@ -15,8 +15,9 @@ from hiera_cli.errors import Failure, MediaError
 from hiera_cli.inputs import InputPath
 from hiera_cli.tasks.detection.completeness import best_share
 from hiera_cli.tasks.detection.given import BoxFile
+from hiera_cli.tasks.detection.linking import link
 from hiera_cli.tasks.detection.options import DetectOptions
-from hiera_cli.tasks.detection.tracks import TimedBox, Track, link
+from hiera_cli.tasks.detection.tracks import TimedBox, Track
 from hiera_cli.video.clips import ClipReader
 from hiera_cli.video.decode import VideoInfo, probe
 from hiera_cli.video.info import Limits
@@ -127,7 +128,7 @@ class Tracker:
     def _given_boxes(self, path: str, info: VideoInfo) -> list[Labelled]:
         """The file's boxes of a video, by instant, in pixels."""
         given = [] if self.given is None else self.given.of(path, info)
-        kept = [(g.label, g.box) for g in given if g.box.score >= self.options.min_score]
+        kept = [(g.label, g.box) for g in given]
         return [list(group) for _, group in groupby(kept, key=lambda pair: pair[1].time_seconds)]
 
     def _shares(
@@ -165,7 +166,6 @@ class Tracker:
                     for (x1, y1, x2, y2), score, label in zip(
                         found.corners.tolist(), found.scores.tolist(), found.labels, strict=True
                     )
-                    if score >= self.options.min_score
                 ]
 
     def _actions(
