@@ -19,6 +19,7 @@ from hiera_cli.options import DecodeOptions
 from hiera_cli.tasks.detection.options import DetectOptions
 
 if TYPE_CHECKING:
+    from hiera_cli.detection.action_scores import ActionScorer
     from hiera_cli.tasks.detection.detect import Tracker, VideoTracks
     from hiera_cli.video.info import Limits
 
@@ -34,7 +35,10 @@ FLAGS: dict[str, Any] = {
     "boxes": _flag("--boxes", "Boxes to follow: CSV of AVA's shape, or detect's JSON lines."),
     "truth": _flag("--truth", "CSV of everybody's boxes, numbered: how complete are the tracks?"),
     "box_times": _flag("--box-times", "Whether their timestamps are seconds or frames."),
-    "detector": _flag("--detector", "Finds boxes: folder of finetune --task boxes."),
+    "detector": _flag(
+        "--detector", "Finds boxes: folder of finetune --task boxes, or torchvision:NAME."
+    ),
+    "classes": _flag("--classes", "Those of the detector's to follow, as person,car."),
     "rate": _flag("--rate", "Frames a second that the detector looks at."),
     "min_score": _flag("--min-score", "Of a box that begins a track."),
     "low_score": _flag("--low-score", "Of a box that continues a track that finds no better one."),
@@ -99,10 +103,8 @@ def _tracker(
     options: DetectOptions, model: str | None, device: str, files: list[InputPath], *, quiet: bool
 ) -> "Tracker":
     """What follows, with the boxes and models that the user names."""
-    from hiera_cli.checkpoints.detector import open_detector
-    from hiera_cli.checkpoints.open import open_model
-    from hiera_cli.detection.action_scores import ActionScorer
     from hiera_cli.tasks.detection.detect import Tracker
+    from hiera_cli.tasks.detection.finder import open_finder
     from hiera_cli.tasks.detection.given import read_boxes
 
     given = read_boxes(options.boxes, options.box_times) if options.boxes else None
@@ -111,11 +113,20 @@ def _tracker(
         console.say(f"{num_unused} videos of the boxes are not among the inputs")
     return Tracker(
         options,
-        open_detector(options.detector, device=device) if options.detector else None,
+        open_finder(options, device=device) if options.detector else None,
         given,
-        ActionScorer(open_model(model, device=device), options.view) if model else None,
+        _scorer(options, model, device) if model else None,
         read_boxes(options.truth, options.box_times) if options.truth else None,
     )
+
+
+def _scorer(options: DetectOptions, model: str, device: str) -> "ActionScorer":
+    """What tells actions."""
+    from hiera_cli.checkpoints.open import open_model
+    from hiera_cli.detection.action_scores import ActionScorer
+
+    loaded = open_model(model, device=device, offline=options.offline, cache_dir=options.cache_dir)
+    return ActionScorer(loaded, options.view)
 
 
 class _Films:

@@ -8,12 +8,11 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from hiera_cli.checkpoints.detector import LoadedDetector
 from hiera_cli.detection.action_scores import ActionScorer, Floats, Moment
-from hiera_cli.detection.detector import detect_objects
 from hiera_cli.errors import Failure, MediaError
 from hiera_cli.inputs import InputPath
 from hiera_cli.tasks.detection.completeness import best_share
+from hiera_cli.tasks.detection.finder import Finder
 from hiera_cli.tasks.detection.given import BoxFile
 from hiera_cli.tasks.detection.linking import link
 from hiera_cli.tasks.detection.options import DetectOptions
@@ -92,7 +91,7 @@ class Tracker:
     """
 
     options: DetectOptions
-    detector: LoadedDetector | None = None
+    detector: Finder | None = None
     given: BoxFile | None = None
     scorer: ActionScorer | None = None
     truth: BoxFile | None = None
@@ -141,9 +140,7 @@ class Tracker:
         for boxes in people.values():
             yield best_share(boxes, tracks, reach=self.options.max_gap)
 
-    def _found_boxes(
-        self, detector: LoadedDetector, reader: ClipReader, path: str
-    ) -> Iterator[Labelled]:
+    def _found_boxes(self, detector: Finder, reader: ClipReader, path: str) -> Iterator[Labelled]:
         """What the detector finds, frame by frame."""
         protocol = Protocol(
             "frames",
@@ -160,13 +157,7 @@ class Tracker:
         clips = reader.read(path, protocol, view_of=whole, shared=True)
         with closing(clips):
             for plan, (rgb,) in clips:
-                found = detect_objects(detector, rgb)
-                yield [
-                    (detector.labels[label], TimedBox(plan.start_seconds, x1, y1, x2, y2, score))
-                    for (x1, y1, x2, y2), score, label in zip(
-                        found.corners.tolist(), found.scores.tolist(), found.labels, strict=True
-                    )
-                ]
+                yield detector.boxes(rgb, plan.start_seconds)
 
     def _actions(
         self, reader: ClipReader, path: str, info: VideoInfo, tracks: Sequence[Track]

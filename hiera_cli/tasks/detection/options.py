@@ -48,7 +48,11 @@ class DetectOptions:
         truth: CSV file of AVA's shape with everybody's boxes, numbered by person: says of how many
             a single track overlaps nine tenths of the boxes by half.
         box_times: whether their timestamps are seconds or frame numbers.
-        detector: folder of an object detector that `hiera finetune --task boxes` wrote.
+        detector: folder of an object detector that `hiera finetune --task boxes` wrote, or
+            `torchvision:NAME`, one of torchvision's that were trained on COCO.
+        classes: those of the detector's that are followed, as `person,car`; None: all.
+        offline: never use the network.
+        cache_dir: where weights are kept.
         rate: frames a second that the detector looks at.
         min_score: of a box that begins a track.
         low_score: of a box that continues a track for which there is no better one.
@@ -62,6 +66,9 @@ class DetectOptions:
     truth: Path | None = None
     box_times: BoxTimes = "seconds"
     detector: str | None = None
+    classes: str | None = None
+    offline: bool = False
+    cache_dir: str | None = None
     rate: float = 5.0
     min_score: float = 0.5
     low_score: float = 0.1
@@ -86,8 +93,11 @@ class DetectOptions:
         if (self.boxes is None) == (self.detector is None):
             raise UsageError(
                 "boxes come from --boxes FILE or from --detector MODEL",
-                hint="train a detector: hiera finetune DATASET --task boxes",
+                hint="train a detector: hiera finetune DATASET --task boxes, or name one: "
+                "--detector torchvision:fasterrcnn_resnet50_fpn_v2",
             )
+        if self.classes is not None and self.detector is None:
+            raise UsageError("--classes chooses among a detector's: it has no meaning with --boxes")
         _ = self.linking
 
     @property
