@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hiera_cli.errors import MediaError
 from hiera_cli.video.clips import ClipReader
 from hiera_cli.video.sampling import ClipPlan, Protocol
 
@@ -33,7 +34,7 @@ def clips_around(
         short_side: of the frames, in pixels.
 
     Raises:
-        MediaError: the file cannot be read.
+        MediaError: the file cannot be read, or ends before a whole clip begins.
     """
     protocol = Protocol(
         "key frames",
@@ -49,7 +50,14 @@ def clips_around(
 
     clips = reader.read(path, protocol, view_of=shrink, shared=True)
     with closing(clips):
-        for plan, frames in clips:
+        for center, (plan, frames) in zip(centers_seconds, clips, strict=True):
+            begins_late = center > protocol.window_seconds / 2
+            if begins_late and plan.frame_indices[0] == plan.frame_indices[-1] and num_frames > 1:
+                raise MediaError(
+                    "corrupt",
+                    f"a key frame at second {center:g} of a video that ends at second "
+                    f"{plan.end_seconds:.1f}: it is another video, or was cut",
+                )
             yield plan, torch.stack(frames, dim=1)
 
 
