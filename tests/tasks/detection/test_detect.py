@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -94,3 +95,12 @@ def test_options_that_cannot_mean_anything(tmp_path):
     ):
         with pytest.raises(UsageError):
             DetectOptions(**wrong)
+
+
+def test_tracks_that_were_written_are_read_again(actors, tmp_path):
+    out, paths = actors
+    videos = follow(paths, boxes=out / "frames.csv", box_times="frames")
+    lines = [json.dumps(asdict(track)) for video in videos for track in video.tracks]
+    (tmp_path / "tracks.jsonl").write_text("\n".join(lines))
+    again = follow(paths, boxes=tmp_path / "tracks.jsonl")
+    assert [video.tracks for video in again] == [video.tracks for video in videos]
