@@ -71,7 +71,11 @@ def read_boxes(path: Path, times: BoxTimes) -> BoxFile:
         NoInputError: no box in the file.
     """
     if _first_character(path) == "{":
-        return _TrackFile(_read_tracks(path))
+        videos = _read_tracks(path)
+        paths: dict[str, list[str]] = {}
+        for name in videos:
+            paths.setdefault(Path(name).name, []).append(name)
+        return _TrackFile(videos, paths)
     return _CsvFile(boxes_by_video(path), times)
 
 
@@ -138,6 +142,7 @@ class _TrackFile:
     """Boxes by the path of their video; the file's name serves where the path is another now."""
 
     videos: Mapping[str, Sequence[GivenBox]]
+    paths: Mapping[str, Sequence[str]]  # by file name
 
     def of(self, path: str, info: VideoInfo) -> list[GivenBox]:
         boxes = [box for name in self._names(path) for box in self.videos[name]]
@@ -154,10 +159,11 @@ class _TrackFile:
     def is_numbered(self) -> bool:
         return True
 
-    def _names(self, path: str) -> list[str]:
+    def _names(self, path: str) -> Sequence[str]:
         if path in self.videos:
             return [path]
-        return [name for name in self.videos if Path(name).name == Path(path).name]
+        found = self.paths.get(Path(path).name, ())
+        return found if len(found) == 1 else ()  # which of several is meant, nobody knows
 
 
 def _check_inside(box: TimedBox, info: VideoInfo) -> None:
