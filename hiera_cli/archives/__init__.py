@@ -1,10 +1,9 @@
 """Archives read in place: zip, tar, and Parquet tables with a column of videos or pictures.
 
-The files, each importing only those before it: `packed` (zip and tar), `media_table` (Parquet),
+The files, each importing only those before it: `packed` (zip and tar), `parquet`,
 `members` (paths through archives).
 """
 
-from hiera_cli.archives.media_table import MediaTable
 from hiera_cli.archives.members import (
     in_reading_order,
     media_table,
@@ -15,6 +14,7 @@ from hiera_cli.archives.members import (
     subfolders,
 )
 from hiera_cli.archives.packed import Content
+from hiera_cli.archives.parquet import MediaTable
 
 __all__ = [
     "Content",

@@ -20,8 +20,8 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TypeVar
 
-from hiera_cli.archives.media_table import MediaTable
 from hiera_cli.archives.packed import MAX_MEMBER_BYTES, Content, Tar, Zip
+from hiera_cli.archives.parquet import MediaTable
 from hiera_cli.errors import MediaError, UsageError
 from hiera_cli.remote import is_remote
 

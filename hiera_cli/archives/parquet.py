@@ -4,16 +4,15 @@ Such a column holds structs `{"bytes", "path"}`; which kind it is, and the names
 stand as JSON under the key `huggingface` of the file's metadata. A row is a member that is called
 as its path says where all paths are different, else by its number.
 
-Of the column of paths all is read once. Contents are read a row group at a time, and the latest of
-those are kept, as rows are asked for one after the other; a row of a group too large to keep is
-searched for page by page. A row without content is never looked for elsewhere: whoever wrote the
-table does not decide what is opened.
+Of the column of paths all is read once. Contents are read page by page from the beginning of a row
+group, as rows are asked for in their order; what was passed on the way is kept until somebody asks
+for it, as videos are read side by side. A row without content is never looked for elsewhere:
+whoever wrote the table does not decide what is opened.
 """
 
 import json
 import posixpath
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -25,9 +24,8 @@ from hiera_cli.remote import is_remote, open_for_seeking
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MAX_KEPT_BYTES = 2**28  # of row groups, but two at least: videos are read side by side
-MAX_GROUP_BYTES = 2**29  # of one that is read as a whole
-PIECE_BYTES = 2**20
+MAX_KEPT_BYTES = 2**28  # of rows that were passed
+BUFFER_BYTES = 2**20  # read at once; a page that is larger, as one
 METADATA_KEY = b"huggingface"
 _SUFFIXES = {"Video": ".mp4", "Image": ".png"}
 _ORDER = ("Video", "", "Image")
@@ -48,7 +46,9 @@ class MediaTable:
     def __init__(self, path: str) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._groups: OrderedDict[int, pa.ChunkedArray] = OrderedDict()
+        self._reader: Iterator[tuple[int, pa.Buffer | None]] = iter(())
+        self._next = self._stop = 0  # rows that the reader comes to
+        self._passed: dict[int, pa.Buffer | None] = {}
         with _arrow_errors():
             self._file = self._opened()
             schema = self._file.schema_arrow
@@ -90,16 +90,16 @@ class MediaTable:
 
         row = self._rows[name]
         with _arrow_errors(), self._lock:
-            value = self._value(row)
-        if not value.is_valid:
+            value = self._passed.pop(row) if row in self._passed else self._read_on(row)
+        if value is None:
             raise MediaError("not_found", "the row holds no content, only the name of a file")
-        yield pa.BufferReader(value.as_buffer())
+        yield pa.BufferReader(value)
 
-    def _opened(self, buffer_bytes: int = 0) -> Any:
+    def _opened(self) -> Any:
         import pyarrow.parquet as pq
 
         source = open_for_seeking(self._path) if is_remote(self._path) else self._path
-        return pq.ParquetFile(source, buffer_size=buffer_bytes)
+        return pq.ParquetFile(source, buffer_size=BUFFER_BYTES)
 
     def _read_paths(self) -> list[dict[str, Any] | None]:
         if not self._column:
@@ -108,51 +108,43 @@ class MediaTable:
         found: list[dict[str, Any] | None] = table[self._column].to_pylist()
         return found
 
-    def _value(self, row: int) -> "pa.Scalar[Any]":
-        """The content of a row; of a row group that was read lately without reading."""
-        group = 0
-        while row >= self._file.metadata.row_group(group).num_rows:
-            row -= self._file.metadata.row_group(group).num_rows
-            group += 1
-        if group not in self._groups and self._num_bytes(group) > MAX_GROUP_BYTES:
-            return self._found_by_page(group, row)
-        if group not in self._groups:
-            self._make_room(self._num_bytes(group))
-            table = self._file.read_row_group(group, columns=self._content)
-            self._groups[group] = table[self._column]
-        self._groups.move_to_end(group)
-        return self._groups[group][row]["bytes"]
+    def _read_on(self, wanted: int) -> "pa.Buffer | None":
+        """A row's content; what is passed on the way to it is kept."""
+        if not self._next <= wanted < self._stop:
+            self._begin_group(wanted)
+        stop, self._stop = self._stop, 0  # what breaks off cannot go on
+        for row, value in self._reader:
+            self._next = row + 1
+            if row == wanted:
+                self._stop = stop
+                return value
+            self._passed[row] = value
+            while sum(one.size for one in self._passed.values() if one) > MAX_KEPT_BYTES:
+                del self._passed[next(iter(self._passed))]
+        raise MediaError("corrupt", "the table ends before its rows do")
 
-    def _make_room(self, num_bytes: int) -> None:
-        while len(self._groups) > 1:
-            if num_bytes + sum(map(self._num_bytes, self._groups)) <= MAX_KEPT_BYTES:
+    def _begin_group(self, wanted: int) -> None:
+        """Start at the row group that holds a row."""
+        groups, start = self._file.metadata, 0
+        for group in range(groups.num_row_groups):
+            stop = start + groups.row_group(group).num_rows
+            if wanted < stop:
                 break
-            self._groups.popitem(last=False)
+            start = stop
+        self._check_size(group)
+        column = f"{self._column}.bytes"
+        batches = self._file.iter_batches(1, [group], [column], use_threads=False)
+        contents = (batch[self._column][0]["bytes"].as_buffer() for batch in batches)
+        self._next, self._stop, self._reader = start, stop, enumerate(contents, start)
 
-    def _found_by_page(self, group: int, row: int) -> "pa.Scalar[Any]":
-        file = self._opened(PIECE_BYTES)
-        batches = file.iter_batches(1, row_groups=[group], columns=self._content, use_threads=False)
-        for _ in range(row):
-            next(batches)
-        return next(batches)[self._column][0]["bytes"]
-
-    @property
-    def _content(self) -> list[str]:
-        return [f"{self._column}.bytes"]
-
-    def _num_bytes(self, group: int) -> int:
-        """Of the contents of a row group.
-
-        Raises:
-            MediaError: far more than they take in the file.
-        """
+    def _check_size(self, group: int) -> None:
+        """Refuse contents that are far larger than what they take in the file."""
         about = self._file.metadata.row_group(group)
-        chunks = (about.column(index) for index in range(about.num_columns))
-        chunk = next(one for one in chunks if one.path_in_schema == self._content[0])
-        size: int = chunk.total_uncompressed_size
-        if size > max(MAX_MEMBER_BYTES, MAX_RATIO * chunk.total_compressed_size):
-            raise MediaError("too_large", f"{size:,} bytes, packed as if they were nothing")
-        return size
+        for index in range(about.num_columns):
+            chunk = about.column(index)
+            size: int = chunk.total_uncompressed_size
+            if size > max(MAX_MEMBER_BYTES, MAX_RATIO * chunk.total_compressed_size):
+                raise MediaError("too_large", f"{size:,} bytes, packed as if they were nothing")
 
 
 def _features(metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
@@ -222,6 +214,6 @@ def _arrow_errors() -> Iterator[None]:
 
     try:
         yield
-    except (pa.ArrowException, OSError, StopIteration) as error:
+    except (pa.ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise MediaError("corrupt", f"cannot read it from the table: {reason}") from error
