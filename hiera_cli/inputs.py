@@ -28,6 +28,7 @@ VIDEO_SUFFIXES = frozenset(
     | {".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".y4m"}
 )
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+ARCHIVE_SUFFIXES = frozenset({".parquet", ".tar", ".zip"})
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark is its beginning
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -69,8 +70,9 @@ def expand_inputs(
     (links of a Hugging Face cache, DVC or git-annex) are two inputs.
 
     Args:
-        inputs: files, folders (searched recursively for `suffixes`), glob patterns, `@FILE`
-            (one path a line, or NUL between them), `-` (paths from `stdin`), zip and tar archives,
+        inputs: files, folders (searched recursively for `suffixes`, or for archives where there
+            is no such file), glob patterns, `@FILE` (one path a line, or NUL between them), `-`
+            (paths from `stdin`), zip and tar archives, Parquet tables with a column of videos,
             folders in them, and ranges of files that do not exist as spelled:
             `shard-{000..099}.tar`.
         stdin: where `-` reads from.
@@ -189,7 +191,7 @@ def _expand_one(item: str, suffixes: frozenset[str]) -> Iterator[InputPath]:
         yield from _unpack(item, suffixes)
     elif "\0" in item or os.path.lexists(item):
         if os.path.isdir(item):  # noqa: PTH112 - surrogate escapes and NUL stay str
-            yield from (InputPath(path, name) for path, name in files_below(item, suffixes))
+            yield from _below(item, suffixes)
         else:
             yield InputPath(item, item)
     elif (named := _BRACES.search(item)) is not None:
@@ -225,6 +227,18 @@ def _matches(pattern: str) -> list[str]:
     found = glob.glob("/".join(literal + parts[num_there:]), recursive=True)  # noqa: PTH207
     brackets = pattern.replace("[", "[[]")
     return sorted(found or glob.glob(brackets, recursive=True))  # noqa: PTH207
+
+
+def _below(folder: str, suffixes: frozenset[str]) -> Iterator[InputPath]:
+    """The files below a folder; where there is none, those in the archives below it."""
+    is_empty = True
+    for path, name in files_below(folder, suffixes):
+        is_empty = False
+        yield InputPath(path, name)
+    if is_empty and not suffixes & IMAGE_SUFFIXES:
+        for path, name in files_below(folder, ARCHIVE_SUFFIXES):
+            members = (one for one in _unpack(path, suffixes) if one.path != path)
+            yield from (InputPath(one.path, os.path.join(name, one.name)) for one in members)  # noqa: PTH118
 
 
 def _unpack(path: str, suffixes: frozenset[str]) -> Iterator[InputPath]:

@@ -35,6 +35,12 @@ def is_remote(path: str) -> bool:
     return _URL.match(path) is not None and not os.path.lexists(path)
 
 
+def url_of(path: str | os.PathLike[str]) -> str | None:
+    """The URL that a path was before pathlib made one slash of two; None for what is a path."""
+    text = re.sub(r"^(\w+):/(?=[^/])", r"\1://", os.fspath(path))
+    return text if is_remote(text) else None
+
+
 def without_file_scheme(name: str) -> str:
     """The path that a `file://` URL means; any other name as it is.
 

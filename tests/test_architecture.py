@@ -31,7 +31,7 @@ FLOORS = (
 
 FENCES = {
     "av": ("video",),
-    "pyarrow": ("tables", "datasets", "report"),
+    "pyarrow": ("archives", "tables", "datasets", "report"),
     "pandas": ("tables", "datasets", "report"),
     "typer": ("cli",),
     "rich": ("cli",),

@@ -3,7 +3,7 @@
 import json
 import shlex
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +15,7 @@ from hiera_cli.distributed.options import RayOptions
 from hiera_cli.errors import Failure
 from hiera_cli.inputs import printable
 from hiera_cli.options import EngineOptions
+from hiera_cli.remote import url_of
 from hiera_cli.tasks.evaluation.options import EvaluationOptions
 
 if TYPE_CHECKING:
@@ -77,21 +78,40 @@ def evaluate(
     """
     if evaluation.compare is not None:
         return _compare(dataset, evaluation, as_json=format == "json")
-    if timeline is not None:
-        from hiera_cli.cli.timeline_eval import evaluate_timelines
+    from hiera_cli.tables.local_output import local_output
 
-        out, as_json = evaluation.out, format == "json"
-        return evaluate_timelines(
-            dataset, timeline, engine, out=out, quiet=talk.quiet, as_json=as_json
-        )
-    if task == "boxes":
-        return eval_detection.evaluate_boxes(
-            dataset, engine, evaluation, quiet=talk.quiet, as_json=format == "json"
-        )
-    if task == "detection":
-        return eval_detection.evaluate_actions(
-            dataset, engine, evaluation, view=view, quiet=talk.quiet, as_json=format == "json"
-        )
+    quiet, as_json = talk.quiet, format == "json"
+    with local_output(evaluation.out, is_folder=True) as folder:
+        local = replace(evaluation, out=folder)
+        if timeline is not None:
+            from hiera_cli.cli.timeline_eval import evaluate_timelines
+
+            return evaluate_timelines(
+                dataset, timeline, engine, out=folder, quiet=quiet, as_json=as_json
+            )
+        if task == "boxes":
+            return eval_detection.evaluate_boxes(
+                dataset, engine, local, quiet=quiet, as_json=as_json
+            )
+        if task == "detection":
+            return eval_detection.evaluate_actions(
+                dataset, engine, local, view=view, quiet=quiet, as_json=as_json
+            )
+        summary, place = _classify(dataset, engine, local, cluster, quiet=quiet)
+        url = url_of(evaluation.out or "")
+        _show(summary, f"{url or place}/report.html", as_json=as_json)
+        return exit_code(summary)
+
+
+def _classify(
+    dataset: str,
+    engine: EngineOptions,
+    evaluation: EvaluationOptions,
+    cluster: RayOptions,
+    *,
+    quiet: bool,
+) -> "tuple[Summary, Path]":
+    """Run what is left, and write the results and the report; says in which folder."""
     from hiera_cli.datasets.dataset import read_dataset
     from hiera_cli.report.bundle import write_report
     from hiera_cli.tasks.evaluation.evaluate import open_evaluation
@@ -99,7 +119,7 @@ def evaluate(
     from hiera_cli.video.decode import Limits
 
     run = _runner(cluster, engine, evaluation)
-    with console.waiting("reading the data set", quiet=talk.quiet):
+    with console.waiting("reading the data set", quiet=quiet):
         data = read_dataset(
             dataset,
             annotations=evaluation.annotations,
@@ -107,17 +127,16 @@ def evaluate(
             class_names=evaluation.class_names,
             labels_from=evaluation.labels_from,
         )
-    _introduce(data, quiet=talk.quiet)
-    with console.waiting(f"opening {engine.model}", quiet=talk.quiet):
+    _introduce(data, quiet=quiet)
+    with console.waiting(f"opening {engine.model}", quiet=quiet):
         ready = open_evaluation(dataset, evaluation, engine, data=data)
-    _follow(ready, run, quiet=talk.quiet)
+    _follow(ready, run, quiet=quiet)
     account, summary = ready.result()
     command = printable(shlex.join(["hiera", *sys.argv[1:]]))
     write_report(account, summary, ready.folder, command=command, limits=Limits.of(engine))
-    _show(summary, ready.folder, as_json=format == "json")
     if labels_count_from_one(account):
         console.say("hint: the labels seem to count from 1: try again with --labels-from 1")
-    return exit_code(summary)
+    return summary, ready.folder
 
 
 def _compare(dataset: str, evaluation: EvaluationOptions, *, as_json: bool) -> int:
@@ -203,7 +222,7 @@ def _follow(ready: "Evaluation", run: "RunEvaluation", *, quiet: bool) -> None:
             num_right += result.is_correct
 
 
-def _show(summary: "Summary", folder: Path, *, as_json: bool) -> None:
+def _show(summary: "Summary", report: str, *, as_json: bool) -> None:
     """The headline on stdout."""
     from hiera_cli.tasks.evaluation.files import metrics_json
 
@@ -234,7 +253,7 @@ def _show(summary: "Summary", folder: Path, *, as_json: bool) -> None:
         lines.append(("published", f"{_percent(summary.published_top1)} (gap {gap})"))
     if summary.limit is not None:
         lines.append(("note", "a quick look at a random sample, not a result"))
-    lines.append(("report", str(folder / "report.html")))
+    lines.append(("report", report))
     console.show_facts(lines)
 
 

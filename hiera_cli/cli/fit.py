@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -11,7 +12,8 @@ from hiera_cli.cli.options import TalkOptions
 from hiera_cli.cli.width import columns_of
 from hiera_cli.errors import Failure
 from hiera_cli.options import EngineOptions
-from hiera_cli.tasks.fit.options import FitOptions
+from hiera_cli.remote import url_of
+from hiera_cli.tasks.fit.options import FEATURES_SUFFIX, FitOptions
 
 if TYPE_CHECKING:
     from hiera_cli.tasks.fit.result import Fitted
@@ -63,30 +65,47 @@ def fit(
     Features are extracted once and kept beside the output. What is printed is from
     cross-validation: what `classify -m OUT` will do on clips like these.
     """
+    from hiera_cli.tables.local_output import local_output
+    from hiera_cli.tasks.fit.result import as_json
+
+    beside = (FEATURES_SUFFIX, f"{FEATURES_SUFFIX}.errors.jsonl")
+    with local_output(options.out, is_folder=True, beside=beside) as folder:
+        fitted = _run(dataset, replace(options, out=folder), engine, quiet=talk.quiet)
+    url = url_of(options.out or "")
+    if format == "json":
+        values = as_json(fitted) | ({"model": url} if url else {})
+        sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+    else:
+        console.show_lines(_table(fitted, url or str(fitted.folder)), indent=14)
+    if not talk.quiet:
+        place = fitted.folder.name if url else fitted.folder
+        copied = f"copy {url} to a disk, and " if url else ""
+        console.say(f"try it: {copied}hiera classify VIDEO -m {place}")
+    return 3 if fitted.num_failed or fitted.num_missing else 0
+
+
+def _run(
+    dataset: str | None, options: FitOptions, engine: EngineOptions, *, quiet: bool
+) -> "Fitted":
+    """Fit, with progress and the failures on the terminal."""
     from hiera_cli.tasks.fit.fit import fit as run_fit
-    from hiera_cli.tasks.fit.result import Fitted, as_json
+    from hiera_cli.tasks.fit.result import Fitted
     from hiera_cli.tasks.fit.source import Understood
 
     records = run_fit(dataset, options, engine)
     understood = next(records)
     assert isinstance(understood, Understood)
-    _introduce(understood, quiet=talk.quiet)
+    _introduce(understood, quiet=quiet)
     fitted = None
     for record in console.progress(
-        records, total=understood.num_videos, unit="videos", quiet=talk.quiet
+        records, total=understood.num_videos, unit="videos", quiet=quiet
     ):
         if isinstance(record, Failure):
             console.show_failure(record)
         elif isinstance(record, Fitted):
             fitted = record
     assert fitted is not None
-    if format == "json":
-        sys.stdout.write(json.dumps(as_json(fitted), ensure_ascii=False) + "\n")
-    else:
-        console.show_lines(_table(fitted), indent=14)
-    if not talk.quiet:
-        console.say(f"try it: hiera classify VIDEO -m {fitted.folder}")
-    return 3 if fitted.num_failed or fitted.num_missing else 0
+    return fitted
 
 
 def _introduce(understood: "Understood", *, quiet: bool) -> None:
@@ -102,12 +121,12 @@ def _introduce(understood: "Understood", *, quiet: bool) -> None:
         console.say(f"warning: {warning}")
 
 
-def _table(fitted: "Fitted") -> list[str]:
+def _table(fitted: "Fitted", place: str) -> list[str]:
     """What people need to trust a classifier."""
     found, choice = fitted.findings, fitted.choice
     weights = "every class counts the same" if choice.balanced else "every video counts the same"
     lines = [
-        f"{'model':14}{fitted.folder} (on features of {fitted.backbone})",
+        f"{'model':14}{place} (on features of {fitted.backbone})",
         f"{'head':14}{choice.setting}; {weights}",
         f"{'videos':14}{fitted.num_videos}, {fitted.num_failed} failed, "
         f"{fitted.num_missing} missing",

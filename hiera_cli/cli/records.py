@@ -75,6 +75,9 @@ class RecordWriter:
 
     def _open(self, path: Path) -> IO[str]:
         """A stream that ends in the file: directly where that is a device, a FIFO or the like."""
+        from hiera_cli.tables.local_output import local_output
+
+        path = self._files.enter_context(local_output(path)) or path
         with output_errors(path):
             place = path if is_special(path) else self._files.enter_context(replacing(path))
             stream = place.open("w", encoding="utf-8", errors="backslashreplace", newline="")

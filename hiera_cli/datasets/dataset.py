@@ -1,8 +1,8 @@
 """Labelled data sets on disk: which video belongs to which class, missing ones kept.
 
-Layouts, found automatically: a Kinetics folder with its annotation CSV, list files, and one folder
-a class (videos, or images where there is no video); given by name, Something-Something's JSON
-files. A `Dataset` says in words what was found.
+Layouts, found automatically: a Kinetics folder with its annotation CSV, list files, Parquet tables
+with videos in them, and one folder a class (videos, or images where there is no video); given by
+name, Something-Something's JSON files. A `Dataset` says in words what was found.
 """
 
 # os.path keeps every byte of a name, and says no where Path raises:
@@ -19,8 +19,10 @@ from hiera_cli.datasets.by_name import (
 )
 from hiera_cli.datasets.class_folders import read_class_folders
 from hiera_cli.datasets.class_names import normalise_label
-from hiera_cli.datasets.listed import LabelOptions, check_labels_from, listed_splits, read_listed
+from hiera_cli.datasets.listed import listed_splits, read_listed
+from hiera_cli.datasets.listed_classes import LabelOptions, check_labels_from
 from hiera_cli.datasets.lists.read import is_list_table
+from hiera_cli.datasets.media_tables import media_tables, read_media_tables, splits_of_tables
 from hiera_cli.datasets.sample import Dataset, Sample
 from hiera_cli.datasets.splits import (
     own_name,
@@ -53,7 +55,7 @@ def read_dataset(
     """The data set at `root`, whatever its layout.
 
     Args:
-        root: a folder, a zip archive of pictures, a Kinetics CSV, or a list file.
+        root: a folder, a zip archive of pictures, a Kinetics CSV, a list file or a Parquet table.
         annotations: the CSV or list that labels the videos below `root`; searched for if None.
         split: `train`, `val` or `test` (`validate` means `val`); if None, `val` where there are
             several. `splits_of` says which there are.
@@ -71,7 +73,7 @@ def read_dataset(
     check_labels_from(labels_from)
     options = LabelOptions(class_names, group, labels_from, multi_label)
     if annotations is None and (split_archive(root) or _is_remote_folder(root)):
-        return read_class_folders(root, split=split, group=group)
+        return _read_unlisted(root, split, options)
     if annotations is None and (os.path.isfile(root) or is_remote(root)):
         return _annotated(_folder_of(root), root, split, options)
     if not os.path.isdir(root) and not is_remote(root):
@@ -82,7 +84,15 @@ def read_dataset(
     annotations = annotations or _find_annotations(root, split)
     if annotations is not None:
         return _annotated(root, annotations, split, options)
-    return read_class_folders(root, split=split, group=group)
+    return _read_unlisted(root, split, options)
+
+
+def _read_unlisted(root: str, split: str | None, options: LabelOptions) -> Dataset:
+    """A data set without a list: Parquet tables, or class folders."""
+    tables = media_tables(root)
+    if tables:
+        return read_media_tables(root, tables, split=split, options=options)
+    return read_class_folders(root, split=split, group=options.group)
 
 
 def splits_of(root: str, *, annotations: str | None = None) -> tuple[str, ...]:
@@ -94,7 +104,7 @@ def splits_of(root: str, *, annotations: str | None = None) -> tuple[str, ...]:
         UsageError: an annotation file that makes no sense.
     """
     if annotations is None and _is_remote_folder(root):
-        found = split_names(root)
+        found = splits_of_tables(media_tables(root)) or split_names(root)
     elif annotations is None and (os.path.isdir(root) or split_archive(root)):
         found = _splits_below(root)
     else:
@@ -112,7 +122,7 @@ def _splits_below(root: str) -> set[str]:
         lists = {split_called(_stem(path)) for path in texts} - {None}
         if within or lists:
             return within or {name for name in lists if name}
-    return split_names(root)
+    return splits_of_tables(media_tables(root)) or split_names(root)
 
 
 def _splits_within(annotations: str) -> set[str]:

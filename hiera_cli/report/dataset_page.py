@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from hiera_cli.archives import split_archive
 from hiera_cli.files import write_bytes
 from hiera_cli.report.page import environment
 from hiera_cli.report.thumbnails import film_strips
@@ -84,6 +83,6 @@ def _strips(facts: Iterable[FileFacts]) -> dict[str, tuple[str, ...]]:
     first: dict[str, str] = {}
     for fact in facts:
         path = fact.sample.path or ""
-        if len(first) < MAX_STRIPS and not split_archive(path):
+        if len(first) < MAX_STRIPS:
             first.setdefault(fact.sample.label, path)
     return film_strips(first, make_protocol("fast"), limits=DEFAULT_LIMITS)

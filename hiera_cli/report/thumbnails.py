@@ -13,6 +13,7 @@ from PIL import Image
 from hiera_cli.errors import MediaError
 from hiera_cli.video.decode import Event, Frame, Limits, Planned
 from hiera_cli.video.isolation.parent import DecodeProcess
+from hiera_cli.video.local_file import local_file
 from hiera_cli.video.protocols import Protocol
 from hiera_cli.video.sampling import ClipPlan
 
@@ -38,26 +39,32 @@ def film_strips(
     """
     with closing(DecodeProcess()) as process:
         return {
-            name: _film_strip(process.decode(path, protocol, limits=limits))
-            for name, path in paths.items()
+            name: _film_strip_of(path, process, protocol, limits) for name, path in paths.items()
         }
+
+
+def _film_strip_of(
+    path: str, process: DecodeProcess, protocol: Protocol, limits: Limits
+) -> tuple[str, ...]:
+    try:
+        with local_file(path) as file:
+            return _film_strip(process.decode(file, protocol, limits=limits))
+    except MediaError as error:
+        logger.debug("no thumbnails: %s", error.message)
+        return ()
 
 
 def _film_strip(events: Iterator[Event]) -> tuple[str, ...]:
     pictures: dict[int, str] = {}
     wanted: tuple[int, ...] = ()
-    try:
-        for event in events:
-            if isinstance(event, Frame):
-                if event.frame_index in wanted:
-                    pictures[event.frame_index] = as_data_uri(event.rgb)
-                continue
-            wanted = spread(event.clips)
-            if isinstance(event, Planned):
-                pictures = {}
-    except MediaError as error:
-        logger.debug("no thumbnails: %s", error.message)
-        return ()
+    for event in events:
+        if isinstance(event, Frame):
+            if event.frame_index in wanted:
+                pictures[event.frame_index] = as_data_uri(event.rgb)
+            continue
+        wanted = spread(event.clips)
+        if isinstance(event, Planned):
+            pictures = {}
     return tuple(pictures[index] for index in wanted if index in pictures)
 
 

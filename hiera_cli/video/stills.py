@@ -9,6 +9,7 @@ from av.video.reformatter import VideoReformatter
 from hiera_cli.errors import MediaError
 from hiera_cli.video.container import FOREIGN_ERRORS, OpenVideo, open_video
 from hiera_cli.video.info import DEFAULT_LIMITS, Limits
+from hiera_cli.video.local_file import local_file
 from hiera_cli.video.picture import upright_rgb
 
 Picture = npt.NDArray[np.uint8]
@@ -22,7 +23,7 @@ def read_stills(
     """The frames on display at some times, as far as they can be had.
 
     Args:
-        path: a local file.
+        path: a file, a member of an archive or a URL.
         times_seconds: ascending presentation times.
         limits: what the file may cost.
 
@@ -30,9 +31,12 @@ def read_stills(
         (time asked for, frame (H, W, 3) uint8). A file that cannot be read yields nothing.
     """
     try:
-        with open_video(
-            path, max_pixels=limits.max_pixels, timeout_seconds=limits.timeout_seconds
-        ) as video:
+        with (
+            local_file(path) as file,
+            open_video(
+                file, max_pixels=limits.max_pixels, timeout_seconds=limits.timeout_seconds
+            ) as video,
+        ):
             yield from _stills(video, times_seconds)
     except (MediaError, *FOREIGN_ERRORS):
         return

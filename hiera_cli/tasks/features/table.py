@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from hiera_cli.archives import in_reading_order
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inputs import InputPath, printable
 from hiera_cli.options import EngineOptions
@@ -230,7 +231,7 @@ def _reference(name: str | None) -> str | None:
 def _todo(
     sources: Sequence[InputPath], job: Table, *, retry_failed: bool
 ) -> tuple[list[InputPath], list[Failure]]:
-    """The inputs to work on, and the failures of those that are left alone."""
+    """The inputs to work on, as they are best read, and the failures of those left alone."""
     todo, failed = [], []
     for source in sources:
         if source.name in job.finished:
@@ -239,7 +240,7 @@ def _todo(
             failed.append(job.failures[source.name])
         else:
             todo.append(source)
-    return todo, failed
+    return in_reading_order(todo, lambda source: source.path), failed
 
 
 def unfinished(sources: Sequence[InputPath], output: Output) -> list[InputPath]:

@@ -6,6 +6,8 @@ from pathlib import Path
 from hiera_cli.heads.options import HeadOptions
 from hiera_cli.options import OnExisting
 
+FEATURES_SUFFIX = ".features.parquet"  # of the table beside the model folder
+
 
 @dataclass(frozen=True, kw_only=True)
 class FitOptions(HeadOptions):

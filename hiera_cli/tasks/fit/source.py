@@ -15,7 +15,7 @@ from hiera_cli.tasks.fit.labelled import (
     labelled_videos,
     multi_labelled_videos,
 )
-from hiera_cli.tasks.fit.options import FitOptions
+from hiera_cli.tasks.fit.options import FEATURES_SUFFIX, FitOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def read_source(dataset: str | None, options: FitOptions, engine: EngineOptions)
         counts=counts,
         warnings=() if from_table else data.warnings,  # of files that nobody needs
     )
-    table = options.features or options.out.with_name(options.out.name + ".features.parquet")
+    table = options.features or options.out.with_name(options.out.name + FEATURES_SUFFIX)
     val = (options.val, None) if options.val else (place, split) if split else None
     return Source(understood, videos, table, val, _protocol(videos))
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hiera_cli.archives import split_archive
 from hiera_cli.errors import UsageError
 from hiera_cli.tables import read_metadata, read_rows, take_rows
 
@@ -108,4 +109,4 @@ def find_video(name: str, made: Mapping[str, Any], root: str | None) -> str:
     """Where a video of a table is now: below `root`, or below the folders that it was read from."""
     folders = [root] if root is not None else list(made.get("roots", []))
     places = [os.path.join(folder, name) for folder in folders]  # noqa: PTH118
-    return next((place for place in places if Path(place).exists()), name)
+    return next((place for place in places if Path(place).exists() or split_archive(place)), name)

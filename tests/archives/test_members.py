@@ -113,7 +113,7 @@ def test_a_tar_that_was_cut_short(shards: Path) -> None:
 
 
 def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hiera_cli.archives.MAX_MEMBER_BYTES", 1000)
+    monkeypatch.setattr("hiera_cli.archives.packed.MAX_MEMBER_BYTES", 1000)
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("bomb.mp4", b"\0" * 100_000)
     with pytest.raises(MediaError) as caught:
