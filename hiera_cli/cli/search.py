@@ -80,11 +80,7 @@ def search(
         records = _nearest(table, found, center, num=max(top_k, 1), approximate=approximate)
         title = f"Clips like {like if like is not None else f'row {like_row}'}"
     elif cluster is None:
-        from hiera_cli.tasks.search.groups import find_duplicates, load_vectors
-
-        records = tuple(
-            find_duplicates(*load_vectors(table, center=center), least_score=least_score)
-        )
+        records = _repeated(table, center, least_score)
         title = "Clips that are there more than once"
     else:
         records = _grouped(table, center, cluster, seed, plot)
@@ -97,6 +93,13 @@ def search(
     if save_clips is not None:
         _save(records, save_clips, made, root, engine)
     return 0
+
+
+def _repeated(table: Path, center: Any, least_score: float) -> Sequence[Any]:
+    """Groups of clips that are nearly the same."""
+    from hiera_cli.tasks.search.groups import find_duplicates, load_vectors
+
+    return tuple(find_duplicates(*load_vectors(table, center=center), least_score=least_score))
 
 
 def _nearest(

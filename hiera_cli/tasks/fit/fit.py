@@ -23,9 +23,7 @@ from hiera_cli.tasks.features.table import Started, write_features
 from hiera_cli.tasks.features.writer import VideoFeatures
 from hiera_cli.tasks.fit.findings import Findings, find
 from hiera_cli.tasks.fit.joined import read_examples
-from hiera_cli.tasks.fit.labelled import (
-    by_table_path,
-)
+from hiera_cli.tasks.fit.labelled import by_table_path
 from hiera_cli.tasks.fit.options import FitOptions
 from hiera_cli.tasks.fit.result import Fitted
 from hiera_cli.tasks.fit.save import save_fitted
@@ -66,21 +64,12 @@ def fit(dataset: str | None, options: FitOptions, engine: EngineOptions) -> Iter
             yield record
     loaded = _backbone(options, engine)
     examples = _join(source)
-    choice = choose_setting(examples, options)
-    scores = held_out_scores(
-        examples,
-        choice.setting,
-        num_folds=choice.num_folds,
-        balanced=choice.balanced,
-        options=options,
-    )
-    findings = find(examples, scores.numpy(), multi_label=options.multi_label, seed=options.seed)
+    choice, findings = _judge(examples, options)
     _save(out, loaded, examples, choice, findings, options)
     val = None
     if source.val is not None:
-        val = yield from _validate(
-            source, options, replace(engine, model=str(out), weights=None), out
-        )
+        fitted = replace(engine, model=str(out), weights=None)
+        val = yield from _validate(source, options, fitted, out)
     yield Fitted(
         folder=out,
         backbone=loaded.name,
@@ -93,6 +82,21 @@ def fit(dataset: str | None, options: FitOptions, engine: EngineOptions) -> Iter
         findings=findings,
         val=val,
     )
+
+
+def _judge(examples: Examples, options: FitOptions) -> tuple[Choice, Findings]:
+    """The setting that cross-validation chooses, and what it says of the head and of the clips."""
+    choice = choose_setting(examples, options)
+    scores = held_out_scores(
+        examples,
+        choice.setting,
+        num_folds=choice.num_folds,
+        balanced=choice.balanced,
+        options=options,
+    )
+    held_out = scores.numpy()
+    findings = find(examples, held_out, multi_label=options.multi_label, seed=options.seed)
+    return choice, findings
 
 
 def _extract(
