@@ -1,11 +1,12 @@
 """Boxes of successive frames linked into tracks, in two rounds as by ByteTrack (arXiv 2110.06864).
 
 A track is expected where its steady motion takes it. Boxes of which the detector is sure are given
-out first; what it is less sure of continues tracks that found nothing, and never begins one.
+out first, by overlap times score; what it is less sure of continues tracks that found nothing, and
+never begins one. Nor does a box that mostly lies in a better one: detectors find people twice.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ Corners = npt.NDArray[np.float64]
 
 NO_MATCH = -1.0
 STEADINESS = 0.5  # how much of its velocity a track keeps from box to box
+TWICE = 0.6  # of the smaller of two boxes in the other: the same thing, found twice
 
 
 @dataclass(eq=False)
@@ -56,8 +58,8 @@ def link(frames: Iterable[Found], options: LinkOptions) -> list[Track]:
 
     Args:
         frames: for each instant, ascending, its boxes with their classes. Pairs of a track and a
-            box are taken by overlap, the largest first; a box without a track begins one if its
-            score is enough.
+            box are taken by overlap times score, the largest first; a box without a track begins
+            one if its score is enough.
         options: how.
     """
     trails: list[_Trail] = []
@@ -70,12 +72,54 @@ def link(frames: Iterable[Found], options: LinkOptions) -> list[Track]:
         unsure = [pair for pair in found if options.low_score <= pair[1].score < options.min_score]
         left, new = _continue(alive, sure, now, options.min_iou)
         _continue(left, unsure, now, options.min_iou)
-        trails += [_Trail(label, [box]) for label, box in new]
+        here = [(t.label, t.boxes[-1]) for t in alive if t.boxes[-1].time_seconds == now]
+        begun = _without_twice(new, here) if options.duplicates else new
+        trails += [_Trail(label, [box]) for label, box in begun]
     return [
-        Track(trail.label, tuple(trail.boxes))
+        Track(trail.label, smoothed(trail.boxes, options.smooth))
         for trail in trails
         if len(trail.boxes) >= options.min_boxes
     ]
+
+
+def smoothed(boxes: Sequence[TimedBox], seconds: float) -> tuple[TimedBox, ...]:
+    """The boxes of a track, each the mean of those around it: Gaussian in time, times score.
+
+    Args:
+        boxes: ascending in time.
+        seconds: standard deviation; 0 leaves the boxes as they are.
+    """
+    if not seconds:
+        return tuple(boxes)
+    times = np.array([box.time_seconds for box in boxes])
+    scores = np.array([max(box.score, 1e-6) for box in boxes])
+    corners = np.array([box.corners for box in boxes])
+    kept = []
+    for index, box in enumerate(boxes):
+        first, stop = np.searchsorted(times, times[index] + np.array([-4, 4]) * seconds)
+        near = slice(min(int(first), index), max(int(stop), index + 1))
+        weights = np.exp(-0.5 * ((times[near] - times[index]) / seconds) ** 2) * scores[near]
+        x1, y1, x2, y2 = (weights @ corners[near] / weights.sum()).tolist()
+        kept.append(replace(box, x1=x1, y1=y1, x2=x2, y2=y2))
+    return tuple(kept)
+
+
+def _without_twice(new: Found, here: Found) -> list[tuple[str, TimedBox]]:
+    """Boxes without a track, but for those that mostly lie in a better box of their class."""
+    taken, kept = list(here), []
+    for label, box in sorted(new, key=lambda pair: -pair[1].score):
+        if all(other != label or _shared(box, old) <= TWICE for other, old in taken):
+            taken.append((label, box))
+            kept.append((label, box))
+    return kept
+
+
+def _shared(one: TimedBox, two: TimedBox) -> float:
+    """The part of the smaller of two boxes that lies in the other."""
+    width = min(one.x2, two.x2) - max(one.x1, two.x1)
+    height = min(one.y2, two.y2) - max(one.y1, two.y1)
+    smaller = min((box.x2 - box.x1) * (box.y2 - box.y1) for box in (one, two))
+    return max(width, 0.0) * max(height, 0.0) / max(smaller, 1e-9)
 
 
 def _continue(
@@ -89,12 +133,13 @@ def _continue(
     corners = np.array([box.corners for _, box in found])
     overlap = np.maximum(iou_matrix(corners, expected), iou_matrix(corners, last))
     same = [[label == trail.label for trail in trails] for label, _ in found]
-    overlap[~np.array(same)] = NO_MATCH
+    scores = np.array([[max(box.score, 1e-6)] for _, box in found])
+    fits = np.where((overlap >= max(min_iou, 1e-9)) & np.array(same), overlap * scores, NO_MATCH)
     rows, columns = set(range(len(found))), set(range(len(trails)))
-    while overlap.max() >= max(min_iou, 1e-9):
-        row, column = (int(i) for i in np.unravel_index(overlap.argmax(), overlap.shape))
+    while fits.max() > 0:
+        row, column = (int(i) for i in np.unravel_index(fits.argmax(), fits.shape))
         trails[column].add(found[row][1])
-        overlap[row, :] = overlap[:, column] = NO_MATCH
+        fits[row, :] = fits[:, column] = NO_MATCH
         rows.discard(row)
         columns.discard(column)
     return [trails[i] for i in sorted(columns)], [found[i] for i in sorted(rows)]

@@ -20,6 +20,8 @@ class LinkOptions:
         min_boxes: tracks with fewer are dropped.
         min_score: of a box that begins a track.
         low_score: of a box that continues a track for which there is no better one.
+        smooth: seconds, the standard deviation of the mean over time that a track's boxes become.
+        duplicates: whether one thing may have two boxes at an instant, as from a detector.
     """
 
     min_iou: float = 0.3
@@ -27,6 +29,8 @@ class LinkOptions:
     min_boxes: int = 1
     min_score: float = 0.5
     low_score: float = 0.1
+    smooth: float = 0.0
+    duplicates: bool = True
 
     def __post_init__(self) -> None:
         """Refuse values that cannot mean anything.
@@ -35,7 +39,7 @@ class LinkOptions:
             UsageError: a value out of range.
         """
         check_at_least(0, min_iou=self.min_iou, max_gap=self.max_gap)
-        check_at_least(0, min_score=self.min_score, low_score=self.low_score)
+        check_at_least(0, min_score=self.min_score, low_score=self.low_score, smooth=self.smooth)
         check_at_least(1, min_boxes=self.min_boxes)
 
 
@@ -56,6 +60,7 @@ class DetectOptions:
         rate: frames a second that the detector looks at.
         min_score: of a box that begins a track.
         low_score: of a box that continues a track for which there is no better one.
+        smooth: seconds over which a track's boxes are averaged (standard deviation); 0: none.
         action_hop: seconds between the instants at which actions are told.
         action_score: least score of an action that is reported.
         view: what the action model sees: the center crop or the whole frame.
@@ -72,6 +77,7 @@ class DetectOptions:
     rate: float = 5.0
     min_score: float = 0.5
     low_score: float = 0.1
+    smooth: float = 0.0
     action_hop: float = 1.0
     action_score: float = 0.5
     view: Literal["center", "whole"] = "whole"
@@ -109,4 +115,6 @@ class DetectOptions:
             min_boxes=self.min_boxes,
             min_score=self.min_score,
             low_score=self.low_score,
+            smooth=self.smooth,
+            duplicates=self.detector is not None,
         )

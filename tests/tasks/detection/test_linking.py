@@ -1,6 +1,11 @@
 """Boxes become tracks: by overlap, by steady motion, and in two rounds."""
 
-from hiera_cli.tasks.detection.linking import link
+import math
+from dataclasses import replace
+
+import pytest
+
+from hiera_cli.tasks.detection.linking import link, smoothed
 from hiera_cli.tasks.detection.options import LinkOptions
 from hiera_cli.tasks.detection.tracks import TimedBox
 
@@ -64,3 +69,32 @@ def test_people_who_pass_each_other_stay_who_they_are():
     one, two = link(frames, LinkOptions())
     assert [b.x1 for b in one.boxes] == [4 * k for k in range(11)]
     assert [b.x1 for b in two.boxes] == [40 - 4 * k for k in range(11)]
+
+
+def test_what_is_found_twice_is_one_track():
+    body, legs, other = box(0, 0), TimedBox(0, 2, 5, 8, 10, 0.9), box(0, 7, score=0.8)
+    found = [[("person", body), ("person", legs), ("dog", legs), ("person", other)]]
+    tracks = link(found, LinkOptions())
+    assert [(t.label, t.boxes[0]) for t in tracks] == [
+        ("person", body), ("dog", legs), ("person", other),
+    ]  # fmt: skip
+    assert len(link(found, LinkOptions(duplicates=False))) == 4  # boxes that somebody gave
+
+
+def test_the_surer_of_two_boxes_continues_a_track():
+    frames = [[("cat", box(0, 0))], [("cat", box(1, 0, score=0.5)), ("cat", box(1, 1, score=0.9))]]
+    assert [b.x1 for b in link(frames, LinkOptions())[0].boxes] == [0, 1]
+
+
+def test_smoothing_is_a_mean_over_time_that_trusts_sure_boxes():
+    boxes = [box(k / 10, x) for k, x in enumerate([0, 0, 10, 0, 0])]
+    assert smoothed(boxes, 0) == tuple(boxes)
+    weight = math.exp(-0.5)  # of a neighbour, a deviation away
+    far = math.exp(-2)
+    expected = 10 / (1 + 2 * weight + 2 * far)
+    assert smoothed(boxes, 0.1)[2].x1 == pytest.approx(expected)
+    unsure = [replace(b, score=0.1 if k == 2 else 1.0) for k, b in enumerate(boxes)]
+    assert smoothed(unsure, 0.1)[2].x1 == pytest.approx(1 / (0.1 + 2 * weight + 2 * far))
+    even = [box(k / 10, 3 * k) for k in range(5)]
+    assert smoothed(even, 0.1)[2].x1 == pytest.approx(6)
+    assert link([[("cat", b)] for b in boxes], LinkOptions(min_iou=0))[0].boxes[2].x1 == 0
