@@ -109,7 +109,7 @@ def read_media_tables(
         f"{len(tables)} Parquet {'tables' if len(tables) > 1 else 'table'} in "
         f"'{printable(root)}' ({listed.how}{where})",
         split=chosen,
-        warnings=(f"{num_bare} rows without a label are left out",) if num_bare else (),
+        warnings=(f"rows without a label, left out: {num_bare}",) if num_bare else (),
         names=known.names if known else (),
         multi_label=options.multi_label,
     )

@@ -35,7 +35,7 @@ def test_class_labels_and_splits(hub: Path) -> None:
         ("data/train-00001-of-00002.parquet/0.mp4", "jump", "train"),
     ]
     assert found.classes == NAMES  # in the order of their numbers
-    assert found.warnings == ("1 rows without a label are left out",)
+    assert found.warnings == ("rows without a label, left out: 1",)
     assert found.layout.startswith("2 Parquet tables in ")
     assert "column 'label'" in found.layout
     assert found.samples[0].path == f"{hub}/data/train-00000-of-00002.parquet/0.mp4"

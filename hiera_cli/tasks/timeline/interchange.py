@@ -79,7 +79,7 @@ def to_boris(videos: Sequence[VideoTimeline]) -> str:
             "code": label,
             "description": "",
             "category": "",
-            "modifiers": "",
+            "modifiers": {},
             "excluded": "",
             "coding map": "",
         }
@@ -95,6 +95,7 @@ def to_boris(videos: Sequence[VideoTimeline]) -> str:
         "behaviors_conf": ethogram,
         "behavioral_categories": [],
         "independent_variables": {},
+        "coding_map": {},
         "converters": {},
         "observations": {printable(video.path): _observation(video) for video in videos},
     }
@@ -116,10 +117,13 @@ def _observation(video: VideoTimeline) -> dict[str, Any]:
         "time offset": 0.0,
         "events": [[seconds, "", label, "", ""] for seconds, label in edges],
         "independent_variables": {},
+        "close_behaviors_between_videos": False,
+        "visualize_spectrogram": False,
         "media_info": {
             "length": {video.path: video.info.duration_seconds},
             "fps": {video.path: video.info.fps},
             "hasVideo": {video.path: True},
+            "offset": {"1": 0.0},
         },
     }
 

@@ -83,3 +83,58 @@ def test_seconds_are_means_of_their_windows() -> None:
         rows += seconds.push(WindowScores("a", center, np.array([value], np.float32)))
     rows += seconds.finish()
     assert [(row.second, float(row.scores[0])) for row in rows] == [(0, 0.5), (1, 0.25)]
+
+
+def test_label_studio_takes_the_predictions(found: VideoTimeline) -> None:
+    """As its guide "Label Studio task format" and its tag `TimelineLabels` ask for."""
+    tasks = json.loads(to_labelstudio([found]))
+    assert isinstance(tasks, list)
+    assert tasks[0].keys() <= {"data", "predictions", "annotations", "meta"}
+    assert isinstance(tasks[0]["data"]["video"], str)
+    (prediction,) = tasks[0]["predictions"]
+    assert isinstance(prediction["model_version"], str)
+    regions = prediction["result"]
+    assert len({region["id"] for region in regions}) == len(regions) > 0
+    for region in regions:
+        assert region.keys() >= {"id", "type", "from_name", "to_name", "value"}
+        assert (region["type"], region["to_name"]) == ("timelinelabels", "video")
+        assert all(isinstance(region[key], str) for key in ("id", "from_name"))
+        assert 0 <= region["score"] <= 1
+        assert region["value"].keys() == {"ranges", "timelinelabels"}
+        assert all(isinstance(label, str) for label in region["value"]["timelinelabels"])
+        for span in region["value"]["ranges"]:
+            assert type(span["start"]) is int is type(span["end"])
+            assert 1 <= span["start"] <= span["end"] <= found.info.num_frames
+
+
+def test_boris_opens_the_project(found: VideoTimeline) -> None:
+    """The fields of its own projects in format 7.0, as its repository has them as tests."""
+    project = json.loads(to_boris([found]))
+    texts = ("time_format", "project_date", "project_name", "project_description")
+    assert all(isinstance(project[key], str) for key in (*texts, "project_format_version"))
+    assert project["time_format"] in ("s", "hh:mm:ss")
+    tables = ("subjects_conf", "behaviors_conf", "independent_variables", "coding_map")
+    assert all(isinstance(project[key], dict) for key in (*tables, "converters", "observations"))
+    assert isinstance(project["behavioral_categories"], list)
+    codes = set()
+    for behaviour in project["behaviors_conf"].values():
+        codes.add(behaviour["code"])
+        assert behaviour["type"] in ("State event", "Point event")
+        assert isinstance(behaviour["modifiers"], dict)
+        for key in ("key", "description", "category", "excluded", "coding map"):
+            assert isinstance(behaviour[key], str)
+    (observation,) = project["observations"].values()
+    assert observation["type"] == "MEDIA"
+    (path,) = observation["file"]["1"]
+    assert set(observation["media_info"]["offset"]) >= {"1"}
+    for key, kind in (("length", float), ("fps", float), ("hasVideo", bool)):
+        assert isinstance(observation["media_info"][key][path], kind)
+    assert isinstance(observation["time offset"], float)
+    events = observation["events"]
+    assert events == sorted(events, key=lambda event: event[0])
+    for seconds, subject, code, modifier, comment in events:
+        assert 0 <= seconds <= observation["media_info"]["length"][path] + 1e-3
+        assert (subject, modifier, comment) == ("", "", "")
+        assert code in codes
+    counts = {code: sum(event[2] == code for event in events) for code in codes}
+    assert all(count % 2 == 0 for count in counts.values())  # state events come in pairs
