@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from hiera_cli.datasets.segmentations import run_lengths
+
 CLASSES = ("square", "disc")
 
 
@@ -41,9 +43,12 @@ def write_shapes(folder: Path, *, num: int, seed: int, size: tuple[int, int] = (
                 np.full((side, side), fill_value=True) if kind == 0 else x**2 + y**2 < side**2 / 4
             )
             pixels[top : top + side, left : left + side][inside] = (250, 20)[kind]
+            mask = np.zeros((size[1], size[0]), bool)
+            mask[top : top + side, left : left + side] = inside
             annotations.append(
                 {"id": len(annotations) + 1, "image_id": image_id, "category_id": kind + 1,
-                 "bbox": [left, top, side, side], "area": side**2, "iscrowd": 0}
+                 "bbox": [left, top, side, side], "area": side**2, "iscrowd": 0,
+                 "segmentation": {"size": [size[1], size[0]], "counts": run_lengths(mask)}}
             )  # fmt: skip
         Image.fromarray(pixels).save(folder / f"{image_id}.png")
         entry = {"id": image_id, "file_name": f"{image_id}.png"}

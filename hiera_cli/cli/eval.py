@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 FEW_CLASSES = 5
 ReportFormat = Literal["table", "json"]
 View = Literal["center", "whole"]
-Task = Literal["classes", "boxes", "detection"]
+Task = Literal["classes", "boxes", "masks", "detection"]
 FLAGS = {
     **RAY_FLAGS,
     "view": typer.Option("--view", help="Actions: center (crop) or whole (frame)."),
-    "task": typer.Option("--task", help="classes, boxes (COCO JSON) or detection (AVA files)."),
+    "task": typer.Option("--task", help="classes, boxes, masks (COCO JSON) or detection (AVA)."),
     "annotations": typer.Option("--annotations", help="Kinetics CSV or list with the labels."),
     "split": typer.Option("--split", help="train, val or test; val where there are several."),
     "out": typer.Option(
@@ -84,9 +84,14 @@ def evaluate(
         return evaluate_timelines(
             dataset, timeline, engine, out=out, quiet=talk.quiet, as_json=as_json
         )
-    if task == "boxes":
+    if task in ("boxes", "masks"):
         return eval_detection.evaluate_boxes(
-            dataset, engine, evaluation, quiet=talk.quiet, as_json=format == "json"
+            dataset,
+            engine,
+            evaluation,
+            masks=task == "masks",
+            quiet=talk.quiet,
+            as_json=format == "json",
         )
     if task == "detection":
         return eval_detection.evaluate_actions(

@@ -1,4 +1,4 @@
-"""`hiera eval --task boxes|detection`: a detector's figures on a COCO or AVA data set."""
+"""`hiera eval --task boxes|masks|detection`: a detector's figures on a COCO or AVA data set."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hiera_cli.cli import console
-from hiera_cli.errors import Failure
+from hiera_cli.errors import Failure, UsageError
 from hiera_cli.options import EngineOptions
 from hiera_cli.tasks.evaluation.options import EvaluationOptions
 
@@ -21,6 +21,7 @@ def evaluate_boxes(
     engine: EngineOptions,
     evaluation: EvaluationOptions,
     *,
+    masks: bool,
     quiet: bool,
     as_json: bool,
 ) -> int:
@@ -30,8 +31,12 @@ def evaluate_boxes(
     from hiera_cli.detection.coco_evaluation import find_all, score_boxes, write_scores
     from hiera_cli.video.info import Limits
 
-    data = read_coco(find_coco(evaluation.annotations or dataset, split=evaluation.split or "val"))
+    path = find_coco(evaluation.annotations or dataset, split=evaluation.split or "val")
+    data = read_coco(path, masks=masks)
     detector = open_detector(engine.model, device=engine.device)
+    if masks and not detector.model.config.masks:
+        hint = "finetune with --task masks, or eval --task boxes"
+        raise UsageError(f"'{engine.model}' finds boxes without masks", hint=hint)
     if not quiet:
         console.say(
             f"{data.path}: {len(data.pictures)} pictures, {data.num_boxes} boxes of "
@@ -117,6 +122,15 @@ def _show(scores: "BoxScores", folder: Path, *, as_json: bool) -> None:
         ("AR100", _percent(scores.ar100)),
     ]
     lines += [(f"AP50 {name}", _percent(v)) for name, v in scores.per_class_ap50.items()]
+    if scores.masks is not None:
+        of_masks = scores.masks
+        lines += [
+            ("mask AP", _percent(of_masks.ap)),
+            ("mask AP50", _percent(of_masks.ap50)),
+            ("mask AP75", _percent(of_masks.ap75)),
+            ("mask AR100", _percent(of_masks.ar100)),
+        ]
+        lines += [(f"mask AP50 {k}", _percent(v)) for k, v in of_masks.per_class_ap50.items()]
     lines += [
         ("pictures", f"{scores.num_pictures} of {scores.num_expected}"),
         ("boxes", f"{scores.num_boxes}, {scores.num_detections} detections"),

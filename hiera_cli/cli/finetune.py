@@ -15,7 +15,7 @@ def _number(name: str, help: str) -> Any:  # noqa: A002
     return typer.Option(name, help=help, rich_help_panel="Recipe", show_default="the paper's")
 
 
-Task = Literal["classes", "boxes", "detection"]
+Task = Literal["classes", "boxes", "masks", "detection"]
 FLAGS = (
     training.FLAGS
     | finetune_detection.FLAGS
@@ -76,8 +76,10 @@ def finetune(
     where it was when the same command is given again. With several GPUs:
     `torchrun --nproc-per-node N --no-python hiera finetune ...`.
     """
-    if task == "boxes":
-        return finetune_detection.train_boxes(options, run, clips, shape, changes, quiet=talk.quiet)
+    if task in ("boxes", "masks"):
+        return finetune_detection.train_boxes(
+            options, run, clips, shape, changes, masks=task == "masks", quiet=talk.quiet
+        )
     if task == "detection":
         return finetune_detection.train_actions(
             options, run, clips, shape, changes, quiet=talk.quiet

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hiera_cli.datasets.segmentations import Segmentation, read_segmentation
 from hiera_cli.errors import NoInputError, UsageError
 
 NAMES = ("annotations.json", "_annotations.coco.json", "instances.json", "coco.json")
@@ -28,6 +29,7 @@ class LabelledBox:
         label_index: position of its class in `CocoDataset.classes`.
         area: in square pixels, as the file says (of the mask, where there is one).
         is_crowd: one box around many things, which is neither learnt nor missed.
+        segmentation: its shape, where masks were asked for.
     """
 
     x1: float
@@ -37,6 +39,7 @@ class LabelledBox:
     label_index: int
     area: float
     is_crowd: bool = False
+    segmentation: Segmentation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,9 @@ class CocoDataset:
         category_ids: id of each class.
         pictures: in the order of the file.
         num_clipped: boxes that reached beyond their picture and were cut off at its edge.
-        num_outside: boxes outside their picture or without area, which were left out.
+        num_outside: boxes outside their picture, or they or their shapes without area, which were
+            left out.
+        has_masks: whether every box has its shape.
     """
 
     path: Path
@@ -75,6 +80,7 @@ class CocoDataset:
     pictures: tuple[BoxPicture, ...]
     num_clipped: int = 0
     num_outside: int = 0
+    has_masks: bool = False
 
     @property
     def num_boxes(self) -> int:
@@ -107,8 +113,12 @@ def find_coco(dataset: str | Path, *, split: str | None = None) -> Path:
     )
 
 
-def read_coco(path: Path) -> CocoDataset:
+def read_coco(path: Path, *, masks: bool = False) -> CocoDataset:
     """Read and check a COCO file.
+
+    Args:
+        path: the file.
+        masks: read the shapes of things, too; everything must have one.
 
     Raises:
         UsageError: the file is missing, is no COCO JSON or holds what cannot be meant.
@@ -123,7 +133,8 @@ def read_coco(path: Path) -> CocoDataset:
     images = {_integer(i, "id", path): i for i in _entries(document, "images", path)}
     if not images:
         raise NoInputError(f"{path} lists no picture")
-    counts = _Counts(path, {category: index for index, category in enumerate(ids)}, images)
+    index_of = {category: index for index, category in enumerate(ids)}
+    counts = _Counts(path, index_of, images, masks=masks)
     for entry in _entries(document, "annotations", path):
         counts.add(entry)
     _refuse_fractions(counts.boxes.values(), path)
@@ -139,16 +150,21 @@ def read_coco(path: Path) -> CocoDataset:
         for image_id, image in images.items()
     )
     names = tuple(by_id[i] for i in ids)
-    return CocoDataset(path, names, ids, pictures, counts.num_clipped, counts.num_outside)
+    return CocoDataset(path, names, ids, pictures, counts.num_clipped, counts.num_outside, masks)
 
 
 class _Counts:
     """Boxes by picture, as they are checked."""
 
     def __init__(
-        self, path: Path, index_of: Mapping[int, int], images: Mapping[int, Mapping[str, Any]]
+        self,
+        path: Path,
+        index_of: Mapping[int, int],
+        images: Mapping[int, Mapping[str, Any]],
+        *,
+        masks: bool,
     ) -> None:
-        self.path, self.index_of, self.images = path, index_of, images
+        self.path, self.index_of, self.images, self.masks = path, index_of, images, masks
         self.boxes: dict[int, list[LabelledBox]] = defaultdict(list)
         self.num_clipped = 0
         self.num_outside = 0
@@ -167,10 +183,13 @@ class _Counts:
         if category not in self.index_of:
             raise UsageError(f"{what}: no category has the id {category}")
         x, y, width, height = _numbers(entry.get("bbox"), what)
-        limits = (_integer(image, "width", self.path), _integer(image, "height", self.path))
-        x1, x2 = (min(max(v, 0.0), float(limits[0])) for v in (x, x + width))
-        y1, y2 = (min(max(v, 0.0), float(limits[1])) for v in (y, y + height))
-        if x2 <= x1 or y2 <= y1:
+        wide, high = (_integer(image, side, self.path) for side in ("width", "height"))
+        shape = None
+        if self.masks:
+            shape = read_segmentation(entry.get("segmentation"), what, width=wide, height=high)
+        x1, x2 = (min(max(v, 0.0), float(wide)) for v in (x, x + width))
+        y1, y2 = (min(max(v, 0.0), float(high)) for v in (y, y + height))
+        if x2 <= x1 or y2 <= y1 or (shape is not None and shape.is_empty):
             self.num_outside += 1
             return
         if (x2 - x1) * (y2 - y1) < width * height * (1 - 1e-6):
@@ -178,7 +197,7 @@ class _Counts:
         area = entry.get("area", width * height)
         (area,) = _numbers([area], what, num=1)
         crowd = bool(entry.get("iscrowd", 0))
-        box = LabelledBox(x1, y1, x2, y2, self.index_of[category], area, crowd)
+        box = LabelledBox(x1, y1, x2, y2, self.index_of[category], area, crowd, shape)
         self.boxes[entry["image_id"]].append(box)
 
 

@@ -1,4 +1,4 @@
-"""What an object detector minimises and is measured by: its four losses, COCO's AP."""
+"""What an object detector minimises and is measured by: its losses, COCO's AP."""
 
 import logging
 from dataclasses import replace
@@ -54,7 +54,7 @@ class BoxObjective:
             self._validation = None
 
     def loss(self, forward: nn.Module, batch: SampleBatch) -> Tensor:
-        """The sum () of the four losses: proposals and boxes, what and where."""
+        """The sum () of the losses: proposals and boxes, what and where, and masks."""
         samples = batch.samples
         device = samples[0].boxes.device
         mean, std = (
@@ -64,8 +64,7 @@ class BoxObjective:
         pixels = [sample.pixels for sample in samples]
         pictures = stack(pixels, self._preprocessing.crop_size, mean, std)
         sizes = [(picture.shape[1], picture.shape[2]) for picture in pixels]
-        targets = [{"boxes": s.boxes, "labels": s.labels} for s in samples]
-        losses: dict[str, Tensor] = forward(pictures, sizes, targets)[1]
+        losses: dict[str, Tensor] = forward(pictures, sizes, [s.target for s in samples])[1]
         return torch.stack([value.float() for value in losses.values()]).sum()
 
     def visible_tokens(self, num_clips: int) -> int:
@@ -76,7 +75,7 @@ class BoxObjective:
         """Nothing to compare with."""
 
     def validate(self, model: nn.Module) -> DetectionValidation | None:
-        """COCO's AP; None without held-out pictures."""
+        """COCO's AP, of masks where they are learnt; None without held-out pictures."""
         data = self._validation
         if data is None:
             return None
@@ -92,7 +91,8 @@ class BoxObjective:
         results = [item for item in everywhere if isinstance(item, PictureBoxes)]
         num_failed = len(everywhere) - len(results)
         scores = score_boxes(data, results, num_failed=num_failed, model="")
-        return DetectionValidation(scores.ap or 0.0, scores.ap50 or 0.0, len(results), num_failed)
+        best = scores.masks or scores
+        return DetectionValidation(best.ap or 0.0, best.ap50 or 0.0, len(results), num_failed)
 
     def save(self, folder: Path, model: nn.Module) -> None:
         """Write the detector as a model folder."""

@@ -7,7 +7,8 @@ from torch import nn
 
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.datasets.coco import CocoDataset, find_coco, read_coco
-from hiera_cli.errors import NoInputError, UsageError
+from hiera_cli.detection.masks import check_can_draw
+from hiera_cli.errors import UsageError
 from hiera_cli.model.box_detector import BoxDetector, BoxDetectorConfig
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Encoder, Hiera
@@ -52,6 +53,7 @@ def finetune_boxes(
     clips: ClipOptions,
     shape: DetectorChanges,
     changes: RecipeChanges,
+    masks: bool = False,
 ) -> Iterator[Record]:
     """Train an object detector; the run's folder becomes a model for `hiera eval --task boxes`.
 
@@ -61,6 +63,7 @@ def finetune_boxes(
         clips: what reading a file may cost.
         shape: what is different from the paper's detector and jitter.
         changes: what is different from the paper's recipe.
+        masks: learn masks, too: a model for `hiera eval --task masks`.
 
     Yields:
         `Started`, then a `Step` for each optimizer step, an `Epoch` for each epoch and a
@@ -72,7 +75,7 @@ def finetune_boxes(
     refuse_others(options, used=USED)
     refuse_others(clips, used=CLIPS_USED)
     recipe = changed(BoxRecipe(), changes, unused=RECIPE_UNUSED)
-    boxes = shaped(BoxOptions(), shape)
+    boxes = replace(shaped(BoxOptions(), shape), masks=masks)
     with joined_process(run.device) as process:
         yield from train(_prepare(options, run, clips, boxes, recipe, process))
 
@@ -86,8 +89,10 @@ def _prepare(
     process: Process,
 ) -> Run:
     """Read the data and build the model: everything before the first step."""
-    data = read_coco(find_coco(options.data, split="train"))
-    validation = find_validation(data, options)
+    if boxes.masks:
+        check_can_draw()
+    data = read_coco(find_coco(options.data, split="train"), masks=boxes.masks)
+    validation = find_validation(data, options, masks=boxes.masks)
     initial = (open_architecture if options.from_scratch else open_pretrained)(options.model)
     with seeded(run.seed):
         model = make_detector(initial, boxes, recipe, num_classes=len(data.classes))
@@ -99,7 +104,7 @@ def _prepare(
     limits = Limits.of(clips)
     samples = PictureSamples(
         data.pictures,
-        Jitter(boxes.size, boxes.min_scale, boxes.max_scale, recipe.flip),
+        Jitter(boxes.size, boxes.min_scale, boxes.max_scale, recipe.flip, boxes.masks),
         seed=run.seed,
         limits=limits,
     )
@@ -117,20 +122,23 @@ def _prepare(
     )
 
 
-def find_validation(data: CocoDataset, options: FinetuneOptions) -> CocoDataset | None:
+def find_validation(
+    data: CocoDataset, options: FinetuneOptions, *, masks: bool
+) -> CocoDataset | None:
     """The pictures to validate on: `--val`, or the training data's val split, if it has one.
 
     Raises:
         UsageError: `--val` cannot be read, or has other classes.
     """
     try:
-        found = read_coco(find_coco(options.val or options.data, split="val"))
-    except (UsageError, NoInputError):
+        path = find_coco(options.val or options.data, split="val")
+    except UsageError:
         if options.val:
             raise
         return None
-    if found.path == data.path:
+    if path == data.path:
         return None
+    found = read_coco(path, masks=masks)
     if found.classes != data.classes:
         raise UsageError(f"the classes of {found.path} are not those of {data.path}")
     return found
@@ -160,6 +168,7 @@ def make_detector(
         head_convs=boxes.head_convs,
         anchor_scale=boxes.anchor_scale,
         proposals=boxes.proposals,
+        masks=boxes.masks,
     )
     large = boxes.size > trained.input_size[-1]
     windows = windows_for(config, trained.input_size) if large else None

@@ -38,13 +38,16 @@ def shapes(tmp_path):
     return folder.parent
 
 
-def train(shapes, out, **changes):
+def train(shapes, out, *, masks=False, **changes):
     options = FinetuneOptions(
         data=str(shapes), model=str(shapes.parent / "config.json"), from_scratch=True
     )
     run = RunOptions(out=out, device="cpu", workers=0)
     changed_recipe = replace(CHANGES, **changes)
-    return list(finetune_boxes(options, run, clips=CLIPS, shape=SHAPE, changes=changed_recipe))
+    records = finetune_boxes(
+        options, run, clips=CLIPS, shape=SHAPE, changes=changed_recipe, masks=masks
+    )
+    return list(records)
 
 
 def test_a_run_is_a_detector(shapes, tmp_path):
@@ -60,6 +63,18 @@ def test_a_run_is_a_detector(shapes, tmp_path):
     assert (opened.model.size, opened.preprocessing.crop_size) == (64, 64)
     again = train(shapes, tmp_path / "run")
     assert [type(record) for record in again] == [Started]
+
+
+def test_a_run_with_masks(shapes, tmp_path):
+    write_shapes(shapes / "val", num=2, seed=1)
+    records = train(shapes, tmp_path / "run", masks=True, epochs=1)
+    assert records[-1].validation.num_samples == 2
+    opened = open_detector(str(tmp_path / "run"))
+    assert opened.model.config.masks
+    path = shapes / "val" / "annotations.json"
+    path.write_text(path.read_text().replace('"segmentation"', '"shape"'))
+    with pytest.raises(UsageError, match="annotation 1 has no segmentation"):
+        train(shapes, tmp_path / "other", masks=True)
 
 
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(shapes, tmp_path):
