@@ -57,3 +57,28 @@ def write_shapes(folder: Path, *, num: int, seed: int, size: tuple[int, int] = (
     content = {"images": images, "annotations": annotations, "categories": categories}
     write_document(folder / "annotations.json", content)
     return folder
+
+
+def write_voc(shapes: Path, root: Path, *, split: str) -> None:
+    """The shapes of a folder as a split of a VOC data set."""
+    content = json.loads((shapes / "annotations.json").read_text())
+    for name in ("Annotations", "JPEGImages", "ImageSets/Main"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    names = []
+    for image in content["images"]:
+        name = f"{split}_{image['id']}"
+        names.append(name)
+        Image.open(shapes / image["file_name"]).save(root / "JPEGImages" / f"{name}.png")
+        objects = ""
+        for entry in content["annotations"]:
+            if entry["image_id"] == image["id"]:
+                x, y, width, height = entry["bbox"]
+                objects += (
+                    f"<object><name>{CLASSES[entry['category_id'] - 1]}</name><bndbox>"
+                    f"<xmin>{x + 1}</xmin><ymin>{y + 1}</ymin>"
+                    f"<xmax>{x + width}</xmax><ymax>{y + height}</ymax></bndbox></object>"
+                )
+        size = f"<width>{image['width']}</width><height>{image['height']}</height>"
+        page = f"<annotation><size>{size}</size>{objects}</annotation>"
+        (root / "Annotations" / f"{name}.xml").write_text(page)
+    (root / "ImageSets" / "Main" / f"{split}.txt").write_text("\n".join(names))

@@ -29,7 +29,9 @@ Task = Literal["classes", "boxes", "masks", "detection"]
 FLAGS = {
     **RAY_FLAGS,
     "view": typer.Option("--view", help="Actions: center (crop) or whole (frame)."),
-    "task": typer.Option("--task", help="classes, boxes, masks (COCO JSON) or detection (AVA)."),
+    "task": typer.Option(
+        "--task", help="classes, boxes (COCO, VOC), masks (COCO), detection (AVA)."
+    ),
     "annotations": typer.Option("--annotations", help="Kinetics CSV or list with the labels."),
     "split": typer.Option("--split", help="train, val or test; val where there are several."),
     "out": typer.Option(

@@ -27,12 +27,12 @@ def evaluate_boxes(
 ) -> int:
     """Measure a detector by the COCO evaluation; 0, 3 where pictures failed, 4 where all did."""
     from hiera_cli.checkpoints.detector import open_detector
-    from hiera_cli.datasets.coco import find_coco, read_coco
+    from hiera_cli.datasets.boxes import find_boxes, name_of, read_boxes
     from hiera_cli.detection.coco_evaluation import find_all, score_boxes, write_scores
     from hiera_cli.video.info import Limits
 
-    path = find_coco(evaluation.annotations or dataset, split=evaluation.split or "val")
-    data = read_coco(path, masks=masks)
+    path = find_boxes(evaluation.annotations or dataset, split=evaluation.split or "val")
+    data = read_boxes(path, masks=masks)
     detector = open_detector(engine.model, device=engine.device)
     if masks and not detector.model.config.masks:
         hint = "finetune with --task masks, or eval --task boxes"
@@ -52,7 +52,7 @@ def evaluate_boxes(
         else:
             results.append(record)
     scores = score_boxes(data, results, num_failed=num_failed, model=detector.name)
-    folder = evaluation.out or Path(f"eval-{detector.name}-{data.path.parent.name}")
+    folder = evaluation.out or Path(f"eval-{detector.name}-{name_of(data.path)}")
     write_scores(folder, scores, data, results)
     _show(scores, folder, as_json=as_json)
     return 4 if not results else 3 if num_failed else 0

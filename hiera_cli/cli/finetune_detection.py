@@ -17,7 +17,7 @@ def _flag(name: str, help: str) -> Any:  # noqa: A002
 FLAGS: dict[str, Any] = {
     "task": typer.Option(
         "--task",
-        help="classes, boxes or masks (COCO JSON), or detection (AVA files).",
+        help="classes, boxes (COCO JSON, VOC), masks (COCO JSON) or detection (AVA files).",
         rich_help_panel="Detection",
     ),
     "size": _flag("--size", "Side of the square input in pixels."),

@@ -19,6 +19,8 @@ from hiera_cli.errors import NoInputError, UsageError
 NAMES = ("annotations.json", "_annotations.coco.json", "instances.json", "coco.json")
 MAX_BYTES = 2**31
 
+Corners = tuple[float, float, float, float]
+
 
 @dataclass(frozen=True, slots=True)
 class LabelledBox:
@@ -187,18 +189,26 @@ class _Counts:
         shape = None
         if self.masks:
             shape = read_segmentation(entry.get("segmentation"), what, width=wide, height=high)
-        x1, x2 = (min(max(v, 0.0), float(wide)) for v in (x, x + width))
-        y1, y2 = (min(max(v, 0.0), float(high)) for v in (y, y + height))
-        if x2 <= x1 or y2 <= y1 or (shape is not None and shape.is_empty):
+        corners, is_cut = cut_to((x, y, x + width, y + height), width=wide, height=high)
+        if corners is None or (shape is not None and shape.is_empty):
             self.num_outside += 1
             return
-        if (x2 - x1) * (y2 - y1) < width * height * (1 - 1e-6):
-            self.num_clipped += 1
+        self.num_clipped += is_cut
         area = entry.get("area", width * height)
         (area,) = _numbers([area], what, num=1)
         crowd = bool(entry.get("iscrowd", 0))
-        box = LabelledBox(x1, y1, x2, y2, self.index_of[category], area, crowd, shape)
+        box = LabelledBox(*corners, self.index_of[category], area, crowd, shape)
         self.boxes[entry["image_id"]].append(box)
+
+
+def cut_to(corners: Corners, *, width: int, height: int) -> tuple[Corners | None, bool]:
+    """What a picture shows of a box, None where that is nothing; and whether a part is cut off."""
+    x1, x2 = (min(max(value, 0.0), float(width)) for value in corners[::2])
+    y1, y2 = (min(max(value, 0.0), float(height)) for value in corners[1::2])
+    if x2 <= x1 or y2 <= y1:
+        return None, False
+    whole = (corners[2] - corners[0]) * (corners[3] - corners[1])
+    return (x1, y1, x2, y2), (x2 - x1) * (y2 - y1) < whole * (1 - 1e-6)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

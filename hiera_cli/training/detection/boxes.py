@@ -1,4 +1,4 @@
-"""Training of object detectors on COCO files, put together."""
+"""Training of object detectors on COCO and VOC files, put together."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 from torch import nn
 
 from hiera_cli.checkpoints.preprocessing import Preprocessing
-from hiera_cli.datasets.coco import CocoDataset, find_coco, read_coco
+from hiera_cli.datasets.boxes import find_boxes, read_boxes
+from hiera_cli.datasets.coco import CocoDataset
 from hiera_cli.detection.masks import check_can_draw
 from hiera_cli.errors import UsageError
 from hiera_cli.model.box_detector import BoxDetector, BoxDetectorConfig
@@ -58,7 +59,7 @@ def finetune_boxes(
     """Train an object detector; the run's folder becomes a model for `hiera eval --task boxes`.
 
     Args:
-        options: which image model, on what COCO data set.
+        options: which image model, on what COCO or VOC data set.
         run: where the results go, and how the run is carried out.
         clips: what reading a file may cost.
         shape: what is different from the paper's detector and jitter.
@@ -91,7 +92,7 @@ def _prepare(
     """Read the data and build the model: everything before the first step."""
     if boxes.masks:
         check_can_draw()
-    data = read_coco(find_coco(options.data, split="train"), masks=boxes.masks)
+    data = read_boxes(find_boxes(options.data, split="train"), masks=boxes.masks)
     validation = find_validation(data, options, masks=boxes.masks)
     initial = (open_architecture if options.from_scratch else open_pretrained)(options.model)
     with seeded(run.seed):
@@ -131,14 +132,14 @@ def find_validation(
         UsageError: `--val` cannot be read, or has other classes.
     """
     try:
-        path = find_coco(options.val or options.data, split="val")
+        path = find_boxes(options.val or options.data, split="val")
     except UsageError:
         if options.val:
             raise
         return None
     if path == data.path:
         return None
-    found = read_coco(path, masks=masks)
+    found = read_boxes(path, masks=masks)
     if found.classes != data.classes:
         raise UsageError(f"the classes of {found.path} are not those of {data.path}")
     return found

@@ -21,7 +21,7 @@ from hiera_cli.training.optim import stepped
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
 from hiera_cli.training.recipe import FinetuneChanges
 from hiera_cli.training.records import Epoch, Skipped, Started, Step
-from tests.coco import CLASSES, write_shapes
+from tests.coco import CLASSES, write_shapes, write_voc
 from tests.configs import tiny_image, tiny_video
 
 SHAPE = DetectorChanges(size=64, width=16, head_convs=1, anchor_scale=4, proposals=20,
@@ -75,6 +75,24 @@ def test_a_run_with_masks(shapes, tmp_path):
     path.write_text(path.read_text().replace('"segmentation"', '"shape"'))
     with pytest.raises(UsageError, match="annotation 1 has no segmentation"):
         train(shapes, tmp_path / "other", masks=True)
+
+
+def test_a_run_on_voc_files_is_that_on_the_same_boxes_as_coco(shapes, tmp_path):
+    write_shapes(shapes / "val", num=2, seed=1)
+    for split in ("train", "val"):
+        write_voc(shapes / split, tmp_path / "voc", split=split)
+    coco = train(shapes, tmp_path / "coco", epochs=1)
+    (tmp_path / "voc" / "JPEGImages" / "val_1.png").unlink()
+    options = FinetuneOptions(data=str(tmp_path / "voc"), from_scratch=True,
+                              model=str(tmp_path / "config.json"))  # fmt: skip
+    run = RunOptions(out=tmp_path / "run", device="cpu", workers=0)
+    changes = replace(CHANGES, epochs=1)
+    voc = list(finetune_boxes(options, run, clips=CLIPS, shape=SHAPE, changes=changes))
+    assert set(open_detector(str(tmp_path / "run")).labels) == set(CLASSES)
+    assert [record.loss for record in voc if isinstance(record, Step)] == pytest.approx(
+        [record.loss for record in coco if isinstance(record, Step)], rel=0.2
+    )
+    assert (voc[-1].validation.num_samples, voc[-1].validation.num_failed) == (1, 1)
 
 
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(shapes, tmp_path):
