@@ -20,7 +20,7 @@ FLAGS: dict[str, Any] = {
         help="classes, boxes (COCO JSON, VOC), masks (COCO JSON) or detection (AVA files).",
         rich_help_panel="Detection",
     ),
-    "size": _flag("--size", "Side of the square input in pixels."),
+    "size": _flag("--size", "Side of the square input in pixels; without --task the crop's."),
     "width": _flag("--width", "Channels of the pyramid and the heads."),
     "head_convs": _flag("--head-convs", "Hidden convolutions of the box and mask heads."),
     "anchor_scale": _flag("--anchor-scale", "Side of square anchors, in strides of their maps."),

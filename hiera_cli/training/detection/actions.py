@@ -26,6 +26,7 @@ from hiera_cli.training.initial import (
     open_architecture,
     open_pretrained,
     seeded,
+    sized,
 )
 from hiera_cli.training.loop import train
 from hiera_cli.training.optim import cosine
@@ -93,13 +94,8 @@ def _prepare(
     if options.freeze_backbone:
         model.requires_grad_(requires_grad=False)
         model.head.requires_grad_()
-    size, before = model.config.input_size[-1], initial.preprocessing
-    pixels = replace(
-        before,
-        crop_size=size,
-        short_side=max(size, before.short_side * size // before.crop_size),
-        frame_stride=clips.frame_stride or before.frame_stride,
-    )
+    before = sized(initial.preprocessing, model.config.input_size[-1])
+    pixels = replace(before, frame_stride=clips.frame_stride or before.frame_stride)
     limits, isolate = Limits.of(clips), clips.isolate is not False
     samples = KeyFrameSamples(
         data,
