@@ -14,7 +14,7 @@ logger = logging.getLogger("hiera_cli")
 
 def cache_folder(cache_dir: str | Path | None = None) -> Path:
     """Where `.pth` files are kept: `cache_dir`, else $HIERA_CACHE, else the user's cache folder."""
-    chosen = _chosen_folder(cache_dir)
+    chosen = chosen_folder(cache_dir)
     if chosen is not None:
         return chosen
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hiera"
@@ -101,14 +101,15 @@ def _name(checkpoint: Checkpoint) -> str:
     return checkpoint.repository.removeprefix("facebook/")
 
 
-def _chosen_folder(cache_dir: str | Path | None) -> Path | None:
+def chosen_folder(cache_dir: str | Path | None) -> Path | None:
+    """The folder that `--cache-dir` or $HIERA_CACHE names."""
     chosen = cache_dir or os.environ.get("HIERA_CACHE")
     return Path(chosen).expanduser() if chosen else None
 
 
 def _hub_folder(cache_dir: str | Path | None) -> Path | None:
     """Our cache folder's part for the Hub; None: the Hub's own default."""
-    chosen = _chosen_folder(cache_dir)
+    chosen = chosen_folder(cache_dir)
     return chosen / "hub" if chosen is not None else None
 
 

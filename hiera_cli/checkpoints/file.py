@@ -88,6 +88,21 @@ def open_weights(path: Path) -> WeightsFile:
     return _open_pickle(path)
 
 
+def read_state(path: Path) -> dict[str, Tensor]:
+    """All tensors of somebody else's network (`.pth` or `.pt`), under the names in the file.
+
+    Raises:
+        WeightsError: no regular file, truncated, more than tensors, or NaN or infinity in it.
+    """
+    if not path.is_file():
+        raise WeightsError(f"weights file {path} is not a regular file")
+    state = _state_dict(_unpickle(path), path)
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise WeightsError(f"{path}: {_line(name)} holds NaN or infinity", hint=_AGAIN)
+    return state
+
+
 def available_memory_bytes() -> int | None:
     """Memory that can be allocated without swapping; None where the system does not say."""
     try:

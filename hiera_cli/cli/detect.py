@@ -19,6 +19,7 @@ from hiera_cli.options import DecodeOptions
 from hiera_cli.tasks.detection.options import DetectOptions
 
 if TYPE_CHECKING:
+    from hiera_cli.detection.action_scores import ActionScorer
     from hiera_cli.tasks.detection.detect import Tracker, VideoTracks
     from hiera_cli.video.info import Limits
 
@@ -31,16 +32,20 @@ def _flag(name: str, help: str) -> Any:  # noqa: A002
 
 FLAGS: dict[str, Any] = {
     "model": typer.Option("-m", "--model", help="Tells actions: of finetune --task detection."),
-    "boxes": _flag("--boxes", "CSV of AVA's shape with the boxes to follow."),
+    "boxes": _flag("--boxes", "Boxes to follow: CSV of AVA's shape, or detect's JSON lines."),
     "truth": _flag("--truth", "CSV of everybody's boxes, numbered: how complete are the tracks?"),
     "box_times": _flag("--box-times", "Whether their timestamps are seconds or frames."),
-    "detector": _flag("--detector", "Finds boxes: folder of finetune --task boxes."),
+    "detector": _flag(
+        "--detector", "Finds boxes: folder of finetune --task boxes, or torchvision:NAME."
+    ),
+    "classes": _flag("--classes", "Those of the detector's to follow, as person,car."),
     "rate": _flag("--rate", "Frames a second that the detector looks at."),
-    "min_score": _flag("--min-score", "Of a box."),
+    "min_score": _flag("--min-score", "Of a box that begins a track."),
+    "low_score": _flag("--low-score", "Of a box that continues a track that finds no better one."),
     "action_hop": _flag("--action-hop", "Seconds between instants at which actions are told."),
     "action_score": _flag("--action-score", "Least score of an action."),
     "view": _flag("--view", "The action model sees the center (crop) or the whole (frame)."),
-    "min_iou": _flag("--min-iou", "Overlap of a box with the last one of its track."),
+    "min_iou": _flag("--min-iou", "Overlap of a box with where its track is expected."),
     "max_gap": _flag("--max-gap", "Seconds that a track may be out of sight."),
     "min_boxes": _flag("--min-boxes", "Tracks with fewer are dropped."),
     "annotate": _flag("--annotate", "The video with its tracks drawn in, or a folder."),
@@ -98,23 +103,30 @@ def _tracker(
     options: DetectOptions, model: str | None, device: str, files: list[InputPath], *, quiet: bool
 ) -> "Tracker":
     """What follows, with the boxes and models that the user names."""
-    from hiera_cli.checkpoints.detector import open_detector
-    from hiera_cli.checkpoints.open import open_model
-    from hiera_cli.datasets.ava import boxes_by_video
-    from hiera_cli.detection.action_scores import ActionScorer
     from hiera_cli.tasks.detection.detect import Tracker
+    from hiera_cli.tasks.detection.finder import open_finder
+    from hiera_cli.tasks.detection.given import read_boxes
 
-    given = boxes_by_video(options.boxes) if options.boxes else {}
-    known = {name for file in files for name in (Path(file.path).stem, Path(file.path).name)}
-    if given.keys() - known and not quiet:
-        console.say(f"{len(given.keys() - known)} videos of the boxes are not among the inputs")
+    given = read_boxes(options.boxes, options.box_times) if options.boxes else None
+    num_unused = given.num_unused(file.path for file in files) if given else 0
+    if num_unused and not quiet:
+        console.say(f"{num_unused} videos of the boxes are not among the inputs")
     return Tracker(
         options,
-        open_detector(options.detector, device=device) if options.detector else None,
+        open_finder(options, device=device) if options.detector else None,
         given,
-        ActionScorer(open_model(model, device=device), options.view) if model else None,
-        boxes_by_video(options.truth) if options.truth else {},
+        _scorer(options, model, device) if model else None,
+        read_boxes(options.truth, options.box_times) if options.truth else None,
     )
+
+
+def _scorer(options: DetectOptions, model: str, device: str) -> "ActionScorer":
+    """What tells actions."""
+    from hiera_cli.checkpoints.open import open_model
+    from hiera_cli.detection.action_scores import ActionScorer
+
+    loaded = open_model(model, device=device, offline=options.offline, cache_dir=options.cache_dir)
+    return ActionScorer(loaded, options.view)
 
 
 class _Films:

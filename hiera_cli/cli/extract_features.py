@@ -15,11 +15,11 @@ from hiera_cli.cli.options import RAY_FLAGS, Inputs, TalkOptions
 from hiera_cli.cli.sources import find_files
 from hiera_cli.cli.units import duration, size
 from hiera_cli.distributed.options import RayOptions
-from hiera_cli.errors import Failure, UsageError
+from hiera_cli.errors import Failure, NoInputError, UsageError
 from hiera_cli.inputs import InputPath
 from hiera_cli.options import ArrayLayout, EngineOptions
 from hiera_cli.remote import is_remote
-from hiera_cli.tasks.features.options import FeatureOptions, TableOptions
+from hiera_cli.tasks.features.options import BoxOptions, FeatureOptions, TableOptions
 
 if TYPE_CHECKING:
     from hiera_cli.tasks.features.workers import OpenWorkers
@@ -49,6 +49,9 @@ FLAGS = {
     "export": _flag(
         "--export", help="Arrays as well: npy, actionformer or video-features.", panel=_TABLE
     ),
+    "boxes": _flag("--boxes", help="Rows for boxes: CSV of AVA's shape, or detect's JSON lines."),
+    "box_times": _flag("--box-times", help="Whether the CSV has seconds or frames."),
+    "per": _flag("--per", help="A row for each box, or one for each track."),
     "dry_run": _flag("--dry-run", help="Say what it would take, and stop.", panel="Output"),
 }
 
@@ -57,6 +60,7 @@ def extract_features(
     inputs: Inputs,
     engine: EngineOptions,
     features: FeatureOptions,
+    boxes: BoxOptions,
     table: TableOptions,
     cluster: RayOptions,
     talk: TalkOptions,
@@ -66,7 +70,8 @@ def extract_features(
 ) -> int:
     """Extract a feature vector for every clip of every video into a Parquet table.
 
-    Killed at any moment and run again, it goes on where it was.
+    With --boxes there is one for each box or track. Killed at any moment and run again, it goes on
+    where it was.
     """
     if out is None:
         raise UsageError("extract-features needs --out", hint="add --out features.parquet")
@@ -74,10 +79,13 @@ def extract_features(
         hint = "merge the shares first, then run the same command without --shard"
         raise UsageError("--export needs the whole table", hint=hint)
     files = find_files(inputs, quiet=talk.quiet)
+    workers = _open_workers(cluster, table)
+    if boxes.boxes is not None:
+        files, workers = _of_boxes(files, boxes, cluster, table, dry_run, quiet=talk.quiet)
     if dry_run:
         with console.waiting("measuring", quiet=talk.quiet):
             return _estimate(files, out, engine, features, table, format)
-    code = _write(files, out, engine, features, table, cluster, talk)
+    code = _write(files, out, engine, features, table, workers, talk)
     if features.export is not None and code != NOTHING_DONE:
         _export(out, features.export, quiet=talk.quiet)
     return code
@@ -100,7 +108,7 @@ def _write(
     engine: EngineOptions,
     features: FeatureOptions,
     table: TableOptions,
-    cluster: RayOptions,
+    workers: "OpenWorkers | None",
     talk: TalkOptions,
 ) -> int:
     from hiera_cli.tasks.features.table import Started, output_names, write_features
@@ -112,7 +120,7 @@ def _write(
         features=features,
         options=engine,
         table=table,
-        open_workers=_open_workers(cluster, table),
+        open_workers=workers,
     )
     with console.waiting(f"opening {engine.model}", quiet=talk.quiet):
         started = next(records)
@@ -154,6 +162,40 @@ def _open_workers(cluster: RayOptions, table: TableOptions) -> "OpenWorkers | No
     from hiera_cli.distributed.jobs import open_ray_workers
 
     return partial(open_ray_workers, cluster)
+
+
+def _of_boxes(
+    files: Sequence[InputPath],
+    boxes: BoxOptions,
+    cluster: RayOptions,
+    table: TableOptions,
+    dry_run: bool,
+    *,
+    quiet: bool,
+) -> "tuple[list[InputPath], OpenWorkers]":
+    """The videos that have boxes, and who computes their features."""
+    from hiera_cli.tasks.features.boxes import open_box_workers, read_box_file
+
+    refused = {
+        "--engine ray": cluster.engine != "local",
+        "--devices": table.devices is not None,
+        "--dry-run": dry_run,
+    }
+    for flag in (flag for flag, is_given in refused.items() if is_given):
+        raise UsageError(f"{flag} has no meaning with --boxes")
+    file = read_box_file(boxes)
+    found = [source for source in files if file.holds(source.path)]
+    if not found:
+        raise NoInputError(
+            f"{boxes.boxes} has no boxes of these videos",
+            hint="a CSV names videos by their file's name, detect's JSON lines by their path",
+        )
+    num_unused = file.num_unused(source.path for source in files)
+    if not quiet and num_unused:
+        console.say(f"{num_unused} videos of the boxes are not among the inputs")
+    if not quiet and len(found) < len(files):
+        console.say(f"{len(files) - len(found)} videos have no boxes: no rows are made for them")
+    return found, partial(open_box_workers, file, boxes)
 
 
 def _estimate(

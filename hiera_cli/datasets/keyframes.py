@@ -81,8 +81,8 @@ def read_keyframes(root: str | Path, *, split: str) -> KeyFrameDataset:
         UsageError: a file is missing or holds what cannot be meant.
         NoInputError: no video.
     """
-    places = [Path(root) / split, Path(root) / "annotations", Path(root)]
-    truth_file = _find(places, ("annotations.csv", f"ava_{split}_v2.[0-9].csv"))
+    places = _places(root, split)
+    truth_file = _find_truth(places, split)
     list_file = _find(places, ("actions.pbtxt", "ava_action_list*.pbtxt", "label_map.txt"))
     if truth_file is None or list_file is None:
         missing = "annotations.csv" if truth_file is None else "actions.pbtxt"
@@ -109,6 +109,19 @@ def read_keyframes(root: str | Path, *, split: str) -> KeyFrameDataset:
         excluded=read_excluded(excluded_file) if excluded_file else frozenset(),
         videos=_videos(places),
     )
+
+
+def has_split(root: str | Path, split: str) -> bool:
+    """Whether a folder has true boxes for a split; one file may serve for all."""
+    return _find_truth(_places(root, split), split) is not None
+
+
+def _places(root: str | Path, split: str) -> list[Path]:
+    return [Path(root) / split, Path(root) / "annotations", Path(root)]
+
+
+def _find_truth(places: Sequence[Path], split: str) -> Path | None:
+    return _find(places, ("annotations.csv", f"ava_{split}_v2.[0-9].csv"))
 
 
 def _find(places: Sequence[Path], patterns: Sequence[str]) -> Path | None:

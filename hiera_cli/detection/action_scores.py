@@ -12,13 +12,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from hiera_cli.checkpoints.open import LoadedModel
+from hiera_cli.detection.whole_frames import WholeFrames
 from hiera_cli.errors import UsageError
-from hiera_cli.model.action_head import action_logits, at_size
-from hiera_cli.model.config import HieraConfig
+from hiera_cli.model.action_head import action_logits
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.video.clips import ClipReader
 from hiera_cli.video.keyframe_clips import clips_around
@@ -54,11 +53,12 @@ class ActionScorer:
 
     loaded: LoadedModel
     view: View
-    _laid_out: dict[tuple[int, int], Hiera] = field(default_factory=dict)
+    _frames: WholeFrames = field(init=False)
 
     def __post_init__(self) -> None:
         if not self.loaded.model.config.is_video:
             raise UsageError("actions are told from videos: a video model is needed")
+        self._frames = WholeFrames(self.loaded.model)
 
     def score(self, reader: ClipReader, path: str, moments: Sequence[Moment]) -> Iterator[Floats]:
         """Scores (N, K) in 0..1 of every action in the boxes of each moment, ascending in time.
@@ -76,7 +76,7 @@ class ActionScorer:
             short_side=pixels.crop_size,
         )
         with closing(clips):
-            for moment, clip in zip(moments, clips, strict=True):
+            for moment, (_, clip) in zip(moments, clips, strict=True):
                 yield self._scores(clip, moment.boxes)
 
     @torch.inference_mode()
@@ -99,18 +99,6 @@ class ActionScorer:
             corners = boxes * torch.tensor([width, height] * 2) - torch.tensor([left, top] * 2)
             clip = clip[..., top : top + size, left : left + size]
             return self.loaded.model, clip, corners.clamp(0, size - 1)
-        rows, columns = whole_units(self.loaded.model.config, height, width)
-        if (rows, columns) not in self._laid_out:
-            self._laid_out[rows, columns] = at_size(self.loaded.model, rows, columns)
-        frames = F.interpolate(
-            clip.transpose(0, 1).float(), size=(rows, columns), mode="bilinear", antialias=True
-        )
-        corners = boxes * torch.tensor([columns, rows] * 2)
-        return self._laid_out[rows, columns], frames.transpose(0, 1), corners
-
-
-def whole_units(config: HieraConfig, height: int, width: int) -> tuple[int, int]:
-    """The size nearest to one of pixels that whole mask units fill."""
-    steps = (s * u for s, u in zip(config.patch_stride, config.mask_unit_size, strict=True))
-    down, across = list(steps)[-2:]
-    return max(1, round(height / down)) * down, max(1, round(width / across)) * across
+        model, frames = self._frames.fit(clip)
+        rows, columns = frames.shape[-2:]
+        return model, frames, boxes * torch.tensor([columns, rows] * 2)

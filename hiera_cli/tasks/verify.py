@@ -74,6 +74,8 @@ def verify_features(
     made = read_metadata(path)
     if made.get("kind") != "features":
         raise UsageError(f"{path} is no table of features")
+    if "boxes" in made:
+        raise UsageError(f"{path} holds boxes: verify computes whole frames again")
     own = replace(
         options or EngineOptions(),
         model=model or made["notes"]["model"],

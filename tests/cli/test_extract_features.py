@@ -152,3 +152,42 @@ def test_verify_finds_moved_videos(model: Path, videos: Path, tmp_path: Path) ->
     result = hiera("verify", out, "--device", "cpu", "--root", tmp_path / "moved", "--sample", 2)
     assert result.exit_code == 0, result.stderr
     assert "2 rows checked" in result.stdout
+
+
+def test_rows_for_boxes_are_searched_by_their_number(
+    model: Path, videos: Path, tmp_path: Path
+) -> None:
+    boxes, out = tmp_path / "boxes.csv", tmp_path / "f.parquet"
+    boxes.write_text("a,0,0,0,0.5,1,,1\na,0,0.5,0,1,1,,2\nb,0,0,0,0.5,1,,1\ngone,0,0,0,1,1,,1\n")
+    common = (videos, "-o", out, "--layer", "stage1", "--boxes", boxes)
+    result = extract(model, *common)
+    assert result.exit_code == 0, result.stderr
+    assert "1 videos of the boxes are not among the inputs" in result.stderr
+    assert "1 videos have no boxes" in result.stderr
+    assert "3 rows added; 2 videos are in" in result.stderr
+    found = hiera("search", out, "--like-row", 0, "-k", 5, "-f", "json")
+    rows = [(row["path"], row["clip_index"]) for row in json.loads(found.stdout)]
+    assert sorted(rows) == [("a.mp4", 1), ("sub/b.mp4", 0)]
+    for refused in (("search", out, "--like", videos / "a.mp4"), ("verify", out)):
+        assert "holds boxes" in hiera(*refused).stderr
+    parts = [tmp_path / f"part{k}.parquet" for k in range(2)]
+    for k, part in enumerate(parts):
+        shared = (videos, "-o", part, "--layer", "stage1", "--boxes", boxes)
+        assert extract(model, *shared, "--shard", f"{k}/2").exit_code == 0
+    assert hiera("merge", *parts, "-o", tmp_path / "m.parquet").exit_code == 0
+    assert pd.read_parquet(tmp_path / "m.parquet").equals(pd.read_parquet(out))
+
+
+def test_boxes_that_are_missing_or_mean_nothing(model: Path, videos: Path, tmp_path: Path) -> None:
+    out, boxes = tmp_path / "f.parquet", tmp_path / "boxes.csv"
+    boxes.write_text("other,0,0,0,0.5,1,,1\n")
+    for more, code, message in (
+        (("--boxes", tmp_path / "none.csv"), 2, "cannot read"),
+        (("--boxes", boxes), 4, "has no boxes of these videos"),
+        (("--boxes", boxes, "--dry-run"), 2, "--dry-run has no meaning"),
+        (("--boxes", boxes, "--devices", "0,1"), 2, "--devices has no meaning"),
+        (("--per", "track"), 2, "need --boxes"),
+    ):
+        result = extract(model, videos, "-o", out, *more)
+        assert (result.exit_code, message in result.stderr) == (code, True), result.stderr
+    assert not out.exists()

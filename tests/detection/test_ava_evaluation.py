@@ -10,13 +10,13 @@ import torch
 from hiera_cli.checkpoints.open import open_model
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.datasets.keyframes import read_keyframes
-from hiera_cli.detection.action_scores import whole_units
 from hiera_cli.detection.ava_evaluation import (
     ScoredFrame,
     score_key_frames,
     summarise,
     write_action_scores,
 )
+from hiera_cli.detection.whole_frames import whole_units
 from hiera_cli.errors import Failure, NoInputError, UsageError
 from hiera_cli.model.action_head import action_logits, action_targets, at_size
 from hiera_cli.model.hiera import Hiera

@@ -1,28 +1,27 @@
 """Who does what, where, in videos: boxes linked into tracks, and each track's actions over time."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
 
-from hiera_cli.checkpoints.detector import LoadedDetector
-from hiera_cli.datasets.ava import ActionBox
 from hiera_cli.detection.action_scores import ActionScorer, Floats, Moment
-from hiera_cli.detection.detector import detect_objects
 from hiera_cli.errors import Failure, MediaError
 from hiera_cli.inputs import InputPath
 from hiera_cli.tasks.detection.completeness import best_share
+from hiera_cli.tasks.detection.finder import Finder
+from hiera_cli.tasks.detection.given import BoxFile
+from hiera_cli.tasks.detection.linking import link
 from hiera_cli.tasks.detection.options import DetectOptions
-from hiera_cli.tasks.detection.tracks import TimedBox, Track, link
+from hiera_cli.tasks.detection.tracks import TimedBox, Track
 from hiera_cli.video.clips import ClipReader
 from hiera_cli.video.decode import VideoInfo, probe
 from hiera_cli.video.info import Limits
 from hiera_cli.video.sampling import Protocol
 
-PERSON = "person"  # what a file of boxes without classes holds
 Labelled = list[tuple[str, TimedBox]]
 
 
@@ -86,16 +85,16 @@ class Tracker:
     Args:
         options: thresholds and rates.
         detector: finds boxes, unless they are given.
-        given: boxes by video id.
+        given: a file's boxes, where no detector finds them.
         scorer: tells actions; None: nobody does.
-        truth: true boxes by video id, numbered by person, to measure tracks by.
+        truth: true boxes, numbered by person, to measure tracks by.
     """
 
     options: DetectOptions
-    detector: LoadedDetector | None = None
-    given: Mapping[str, Sequence[ActionBox]] = field(default_factory=dict)
+    detector: Finder | None = None
+    given: BoxFile | None = None
     scorer: ActionScorer | None = None
-    truth: Mapping[str, Sequence[ActionBox]] = field(default_factory=dict)
+    truth: BoxFile | None = None
 
     def follow(
         self, files: Iterable[InputPath], *, limits: Limits, isolate: bool
@@ -122,52 +121,26 @@ class Tracker:
             TrackRecord(path, number, track.label, track.boxes, tuple(acted))
             for number, (track, acted) in enumerate(zip(tracks, actions, strict=True))
         )
-        shares = tuple(self._shares(path, info, tracks)) if self.truth else ()
+        shares = tuple(self._shares(self.truth, path, info, tracks)) if self.truth else ()
         return VideoTracks(path, info, tuple(records), shares)
 
     def _given_boxes(self, path: str, info: VideoInfo) -> list[Labelled]:
         """The file's boxes of a video, by instant, in pixels."""
-        frames: dict[int, Labelled] = {}
-        for box in sorted(_of_video(self.given, path), key=lambda b: b.timestamp):
-            timed = self._timed(box, info)
-            if timed.score >= self.options.min_score:
-                frames.setdefault(box.timestamp, []).append((PERSON, timed))
-        return list(frames.values())
+        given = [] if self.given is None else self.given.of(path, info)
+        kept = [(g.label, g.box) for g in given]
+        return [list(group) for _, group in groupby(kept, key=lambda pair: pair[1].time_seconds)]
 
-    def _timed(self, box: ActionBox, info: VideoInfo) -> TimedBox:
-        """A box of a file in pixels, at its time."""
-        size = np.array([info.width, info.height] * 2)
-        x1, y1, x2, y2 = (np.array(box.corners) * size).tolist()
-        score = 1.0 if box.score is None else box.score
-        return TimedBox(self._time(box, info), x1, y1, x2, y2, score)
-
-    def _shares(self, path: str, info: VideoInfo, tracks: Sequence[Track]) -> Iterator[float]:
+    def _shares(
+        self, truth: BoxFile, path: str, info: VideoInfo, tracks: Sequence[Track]
+    ) -> Iterator[float]:
         """For each person of the true boxes, how much of them the best track follows."""
         people: dict[int | None, list[TimedBox]] = {}
-        for box in _of_video(self.truth, path):
-            people.setdefault(box.person, []).append(self._timed(box, info))
+        for given in truth.of(path, info):
+            people.setdefault(given.track, []).append(given.box)
         for boxes in people.values():
             yield best_share(boxes, tracks, reach=self.options.max_gap)
 
-    def _time(self, box: ActionBox, info: VideoInfo) -> float:
-        """When a box of the file is shown.
-
-        Raises:
-            MediaError: after the end of the video: the file belongs to another one.
-        """
-        if self.options.box_times == "frames":
-            if box.timestamp >= info.num_frames:
-                message = f"boxes at frame {box.timestamp} of {info.num_frames}"
-                raise MediaError("corrupt", message)
-            return float(info.timeline.times_seconds[box.timestamp])
-        if box.timestamp > info.duration_seconds:
-            message = f"boxes at second {box.timestamp} of {info.duration_seconds:.1f}"
-            raise MediaError("corrupt", message)
-        return info.start_seconds + box.timestamp
-
-    def _found_boxes(
-        self, detector: LoadedDetector, reader: ClipReader, path: str
-    ) -> Iterator[Labelled]:
+    def _found_boxes(self, detector: Finder, reader: ClipReader, path: str) -> Iterator[Labelled]:
         """What the detector finds, frame by frame."""
         protocol = Protocol(
             "frames",
@@ -184,14 +157,7 @@ class Tracker:
         clips = reader.read(path, protocol, view_of=whole, shared=True)
         with closing(clips):
             for plan, (rgb,) in clips:
-                found = detect_objects(detector, rgb)
-                yield [
-                    (detector.labels[label], TimedBox(plan.start_seconds, x1, y1, x2, y2, score))
-                    for (x1, y1, x2, y2), score, label in zip(
-                        found.corners.tolist(), found.scores.tolist(), found.labels, strict=True
-                    )
-                    if score >= self.options.min_score
-                ]
+                yield detector.boxes(rgb, plan.start_seconds)
 
     def _actions(
         self, reader: ClipReader, path: str, info: VideoInfo, tracks: Sequence[Track]
@@ -219,12 +185,6 @@ class Tracker:
                 told[number].append((start + moment.seconds, row))
         labels = self.scorer.loaded.labels
         return [segments(rows, labels, hop=hop, least=self.options.action_score) for rows in told]
-
-
-def _of_video(boxes: Mapping[str, Sequence[ActionBox]], path: str) -> list[ActionBox]:
-    """A file's boxes of a video, which it names with or without suffix."""
-    name = Path(path)
-    return [*boxes.get(name.stem, ()), *boxes.get(name.name, ())]
 
 
 def box_at(boxes: Sequence[TimedBox], instant: float, *, within: float) -> TimedBox | None:

@@ -15,14 +15,18 @@ class LinkOptions:
     """How boxes are linked.
 
     Attributes:
-        min_iou: least overlap of a box with the last one of its track.
+        min_iou: least overlap of a box with where its track was last, or is expected by its motion.
         max_gap: seconds that a track may be out of sight.
         min_boxes: tracks with fewer are dropped.
+        min_score: of a box that begins a track.
+        low_score: of a box that continues a track for which there is no better one.
     """
 
     min_iou: float = 0.3
     max_gap: float = 1.0
     min_boxes: int = 1
+    min_score: float = 0.5
+    low_score: float = 0.1
 
     def __post_init__(self) -> None:
         """Refuse values that cannot mean anything.
@@ -31,6 +35,7 @@ class LinkOptions:
             UsageError: a value out of range.
         """
         check_at_least(0, min_iou=self.min_iou, max_gap=self.max_gap)
+        check_at_least(0, min_score=self.min_score, low_score=self.low_score)
         check_at_least(1, min_boxes=self.min_boxes)
 
 
@@ -43,9 +48,14 @@ class DetectOptions:
         truth: CSV file of AVA's shape with everybody's boxes, numbered by person: says of how many
             a single track overlaps nine tenths of the boxes by half.
         box_times: whether their timestamps are seconds or frame numbers.
-        detector: folder of an object detector that `hiera finetune --task boxes` wrote.
+        detector: folder of an object detector that `hiera finetune --task boxes` wrote, or
+            `torchvision:NAME`, one of torchvision's that were trained on COCO.
+        classes: those of the detector's that are followed, as `person,car`; None: all.
+        offline: never use the network.
+        cache_dir: where weights are kept.
         rate: frames a second that the detector looks at.
-        min_score: of a box.
+        min_score: of a box that begins a track.
+        low_score: of a box that continues a track for which there is no better one.
         action_hop: seconds between the instants at which actions are told.
         action_score: least score of an action that is reported.
         view: what the action model sees: the center crop or the whole frame.
@@ -56,8 +66,12 @@ class DetectOptions:
     truth: Path | None = None
     box_times: BoxTimes = "seconds"
     detector: str | None = None
+    classes: str | None = None
+    offline: bool = False
+    cache_dir: str | None = None
     rate: float = 5.0
     min_score: float = 0.5
+    low_score: float = 0.1
     action_hop: float = 1.0
     action_score: float = 0.5
     view: Literal["center", "whole"] = "whole"
@@ -73,17 +87,26 @@ class DetectOptions:
         """
         check_choices(self)
         check_at_least(0.01, rate=self.rate, action_hop=self.action_hop)
-        check_at_least(0, min_score=self.min_score, action_score=self.action_score)
+        check_at_least(0, action_score=self.action_score)
         if self.rate > 100:
             raise UsageError(f"--rate must be at most 100, not {self.rate}")
         if (self.boxes is None) == (self.detector is None):
             raise UsageError(
                 "boxes come from --boxes FILE or from --detector MODEL",
-                hint="train a detector: hiera finetune DATASET --task boxes",
+                hint="train a detector: hiera finetune DATASET --task boxes, or name one: "
+                "--detector torchvision:fasterrcnn_resnet50_fpn_v2",
             )
+        if self.classes is not None and self.detector is None:
+            raise UsageError("--classes chooses among a detector's: it has no meaning with --boxes")
         _ = self.linking
 
     @property
     def linking(self) -> LinkOptions:
         """How boxes are linked."""
-        return LinkOptions(self.min_iou, self.max_gap, self.min_boxes)
+        return LinkOptions(
+            min_iou=self.min_iou,
+            max_gap=self.max_gap,
+            min_boxes=self.min_boxes,
+            min_score=self.min_score,
+            low_score=self.low_score,
+        )

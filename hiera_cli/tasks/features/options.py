@@ -1,6 +1,8 @@
 """What extracting features can be told: what to take from the network, and how to write it."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 from hiera_cli.errors import UsageError
 from hiera_cli.options import (
@@ -12,6 +14,9 @@ from hiera_cli.options import (
     check_at_least,
     check_choices,
 )
+from hiera_cli.tasks.detection.options import BoxTimes
+
+Per = Literal["box", "track"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,31 @@ class FeatureOptions:
         check_choices(self)
         if self.fps is not None and not 0.001 <= self.fps <= 1000:
             raise UsageError(f"--fps must be between 0.001 and 1000, not {self.fps}")
+
+
+@dataclass(frozen=True)
+class BoxOptions:
+    """Whether rows are for boxes instead of clips, and which.
+
+    Attributes:
+        boxes: AVA's CSV, or JSON lines that `hiera detect` wrote; None: rows are for clips.
+        box_times: whether the CSV's timestamps are seconds or frame numbers.
+        per: a row for each box, or one for each track, which is the mean over its boxes.
+    """
+
+    boxes: Path | None = None
+    box_times: BoxTimes = "seconds"
+    per: Per = "box"
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot mean anything.
+
+        Raises:
+            UsageError: a value that is no choice, or a flag that needs `boxes`.
+        """
+        check_choices(self)
+        if self.boxes is None and (self.box_times != "seconds" or self.per != "box"):
+            raise UsageError("--box-times and --per need --boxes FILE")
 
 
 @dataclass(frozen=True)

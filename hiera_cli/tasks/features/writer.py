@@ -46,7 +46,7 @@ def write_videos(
         elif all_finite:
             outcome = VideoFeatures(result.input.name, num_clips, result.info.warnings)
         else:
-            outcome = _overflow(result.input.name, features)
+            outcome = overflow(result.input.name, features)
         if isinstance(outcome, Failure):
             writer.fail(outcome)
         else:
@@ -55,6 +55,7 @@ def write_videos(
         num_clips, all_finite = 0, True
 
 
-def _overflow(path: str, features: FeatureOptions) -> Failure:
+def overflow(path: str, features: FeatureOptions) -> Failure:
+    """A feature that cannot be stored as what it is."""
     reason = f"a feature is not finite or too large for {features.feature_dtype}"
     return Failure(path, "internal", f"{reason}: try --dtype float32 --feature-dtype float32")

@@ -67,6 +67,10 @@ def open_query_engine(table: Path, made: Mapping[str, Any], options: EngineOptio
         UsageError: the weights are others than those of the table.
         WeightsError: the model or its weights are not available.
     """
+    if "boxes" in made:
+        raise UsageError(
+            f"{table} holds boxes, not clips", hint="look for one of them: --like-row NUMBER"
+        )
     own = replace(
         options,
         model=made["notes"]["model"],

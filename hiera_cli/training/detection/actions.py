@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 
-from hiera_cli.datasets.keyframes import KeyFrameDataset, read_keyframes
-from hiera_cli.errors import NoInputError, UsageError
+from hiera_cli.datasets.keyframes import KeyFrameDataset, has_split, read_keyframes
+from hiera_cli.errors import UsageError
 from hiera_cli.model.action_head import ActionDetector, with_stride
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.window_positions import tile_positions, with_size
@@ -125,14 +125,12 @@ def find_validation(data: KeyFrameDataset, options: FinetuneOptions) -> KeyFrame
     """The key frames to validate on: `--val`, or the training data's val split, if it has one.
 
     Raises:
-        UsageError: `--val` cannot be read, or has other actions.
+        UsageError: it cannot be read, or has other actions.
+        NoInputError: it has no boxes or no videos.
     """
-    try:
-        found = read_keyframes(options.val or options.data, split="val")
-    except (UsageError, NoInputError):
-        if options.val:
-            raise
+    if not options.val and not has_split(options.data, "val"):
         return None
+    found = read_keyframes(options.val or options.data, split="val")
     if found.source == data.source:
         return None
     if found.actions != data.actions:

@@ -125,7 +125,7 @@ class KeyFrameSamples:
         )
         try:
             with closing(clips):
-                clip = next(clips)
+                _, clip = next(clips)
         except MediaError as error:
             return Failure(frame.path, error.kind, error.message)
         boxes = training_boxes(frame)

@@ -1,45 +1,20 @@
 import json
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
-from hiera_cli.datasets.ava import boxes_by_video, read_ava
+from hiera_cli.datasets.ava import read_ava
 from hiera_cli.errors import Failure, UsageError
 from hiera_cli.inputs import InputPath
 from hiera_cli.synth.options import ActorOptions
 from hiera_cli.tasks.actors import synthesise_actors
 from hiera_cli.tasks.detection.detect import Tracker, segments
 from hiera_cli.tasks.detection.formats import ava_rows, coco_document
-from hiera_cli.tasks.detection.options import DetectOptions, LinkOptions
-from hiera_cli.tasks.detection.tracks import TimedBox, link
+from hiera_cli.tasks.detection.given import read_boxes
+from hiera_cli.tasks.detection.options import DetectOptions
 from hiera_cli.video.info import Limits
-
-
-def box(time, x, *, size=10.0, score=1.0):
-    return TimedBox(time, x, 0.0, x + size, size, score)
-
-
-def test_boxes_that_overlap_are_one_track_and_the_nearest_wins():
-    frames = [
-        [("cat", box(0, 0)), ("cat", box(0, 30))],
-        [("cat", box(1, 33)), ("cat", box(1, 3))],
-        [("cat", box(2, 6)), ("dog", box(2, 36))],
-    ]
-    tracks = link(frames, LinkOptions())
-    assert [(t.label, [b.x1 for b in t.boxes]) for t in tracks] == [
-        ("cat", [0, 3, 6]), ("cat", [30, 33]), ("dog", [36]),
-    ]  # fmt: skip
-    assert len(link(frames, LinkOptions(min_boxes=2))) == 2
-
-
-def test_a_gap_and_a_leap_end_a_track():
-    frames = [[("cat", box(0, 0))], [], [("cat", box(0.9, 0))], [("cat", box(2.5, 0))]]
-    assert [len(t.boxes) for t in link(frames, LinkOptions(max_gap=1.0))] == [2, 1]
-    leap = [[("cat", box(0, 0))], [("cat", box(1, 8))]]  # IoU 1/9
-    assert len(link(leap, LinkOptions())) == 2
-    assert len(link(leap, LinkOptions(min_iou=0.1))) == 1
-    assert len(link([[("cat", box(0, 0))], [("cat", box(1, 50))]], LinkOptions(min_iou=0))) == 2
 
 
 def test_instants_in_a_row_are_a_segment():
@@ -60,7 +35,7 @@ def actors(tmp_path_factory):
 
 def follow(paths, **options):
     chosen = DetectOptions(**options)
-    tracker = Tracker(chosen, given=boxes_by_video(chosen.boxes))
+    tracker = Tracker(chosen, given=read_boxes(chosen.boxes, chosen.box_times))
     files = [InputPath(str(path), str(path)) for path in paths]
     return list(tracker.follow(files, limits=Limits(), isolate=False))
 
@@ -120,3 +95,12 @@ def test_options_that_cannot_mean_anything(tmp_path):
     ):
         with pytest.raises(UsageError):
             DetectOptions(**wrong)
+
+
+def test_tracks_that_were_written_are_read_again(actors, tmp_path):
+    out, paths = actors
+    videos = follow(paths, boxes=out / "frames.csv", box_times="frames")
+    lines = [json.dumps(asdict(track)) for video in videos for track in video.tracks]
+    (tmp_path / "tracks.jsonl").write_text("\n".join(lines))
+    again = follow(paths, boxes=tmp_path / "tracks.jsonl")
+    assert [video.tracks for video in again] == [video.tracks for video in videos]

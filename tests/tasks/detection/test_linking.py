@@ -1,0 +1,66 @@
+"""Boxes become tracks: by overlap, by steady motion, and in two rounds."""
+
+from hiera_cli.tasks.detection.linking import link
+from hiera_cli.tasks.detection.options import LinkOptions
+from hiera_cli.tasks.detection.tracks import TimedBox
+
+
+def box(time, x, *, size=10.0, score=1.0):
+    return TimedBox(time, x, 0.0, x + size, size, score)
+
+
+def test_boxes_that_overlap_are_one_track_and_the_nearest_wins():
+    frames = [
+        [("cat", box(0, 0)), ("cat", box(0, 30))],
+        [("cat", box(1, 33)), ("cat", box(1, 3))],
+        [("cat", box(2, 6)), ("dog", box(2, 36))],
+    ]
+    tracks = link(frames, LinkOptions())
+    assert [(t.label, [b.x1 for b in t.boxes]) for t in tracks] == [
+        ("cat", [0, 3, 6]), ("cat", [30, 33]), ("dog", [36]),
+    ]  # fmt: skip
+    assert len(link(frames, LinkOptions(min_boxes=2))) == 2
+
+
+def test_a_gap_and_a_leap_end_a_track():
+    frames = [[("cat", box(0, 0))], [], [("cat", box(0.9, 0))], [("cat", box(2.5, 0))]]
+    assert [len(t.boxes) for t in link(frames, LinkOptions(max_gap=1.0))] == [2, 1]
+    leap = [[("cat", box(0, 0))], [("cat", box(1, 8))]]  # IoU 1/9
+    assert len(link(leap, LinkOptions())) == 2
+    assert len(link(leap, LinkOptions(min_iou=0.1))) == 1
+    assert len(link([[("cat", box(0, 0))], [("cat", box(1, 50))]], LinkOptions(min_iou=0))) == 2
+
+
+def test_a_track_is_expected_where_its_motion_takes_it():
+    steps = [0, 4, 8, None, None, 20]  # IoU of the last with the box before: none; expected: 1
+    frames = [[] if x is None else [("cat", box(k / 10, x))] for k, x in enumerate(steps)]
+    (track,) = link(frames, LinkOptions())
+    assert [b.x1 for b in track.boxes] == [0, 4, 8, 20]
+    back = [[("cat", box(k / 10, x))] for k, x in enumerate([0, 4, 8, 8, 8])]
+    assert len(link(back, LinkOptions())) == 1  # it stopped: where it was counts as well
+
+
+def test_unsure_boxes_continue_tracks_and_never_begin_them():
+    frames = [
+        [("cat", box(0, 0)), ("cat", box(0, 50, score=0.3))],
+        [("cat", box(1, 0, score=0.3)), ("cat", box(1, 50, score=0.4))],
+        [("cat", box(2, 0, score=0.05)), ("dog", box(2, 1, score=0.4))],
+    ]
+    (track,) = link(frames, LinkOptions(max_gap=3))
+    assert [(b.time_seconds, b.score) for b in track.boxes] == [(0, 1.0), (1, 0.3)]
+    assert len(link(frames, LinkOptions(min_score=0.3))[1].boxes) == 2
+
+
+def test_sure_boxes_are_given_out_before_unsure_ones():
+    frames = [[("cat", box(0, 0))], [("cat", box(1, 0, score=0.4)), ("cat", box(1, 3))]]
+    (track,) = link(frames, LinkOptions())
+    assert [b.x1 for b in track.boxes] == [0, 3]
+
+
+def test_people_who_pass_each_other_stay_who_they_are():
+    frames = [
+        [("person", box(k / 10, 4 * k)), ("person", box(k / 10, 40 - 4 * k))] for k in range(11)
+    ]
+    one, two = link(frames, LinkOptions())
+    assert [b.x1 for b in one.boxes] == [4 * k for k in range(11)]
+    assert [b.x1 for b in two.boxes] == [40 - 4 * k for k in range(11)]
