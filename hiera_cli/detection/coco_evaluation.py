@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -79,11 +78,6 @@ class BoxScores(CocoFigures):
     model: str
     dataset: str
     masks: CocoFigures | None = None
-
-
-def can_score_boxes() -> bool:
-    """Whether pycocotools is installed."""
-    return find_spec("pycocotools") is not None
 
 
 def find_all(

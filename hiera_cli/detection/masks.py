@@ -1,6 +1,7 @@
 """Masks of things in pictures: drawn from segmentations, pasted from a head, written for COCO."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,11 @@ def paste(mask: Tensor, corners: npt.NDArray[np.float64], *, width: int, height:
     looked_up = F.grid_sample(mask[None, None], grid.to(mask.dtype), align_corners=False)
     out[top:bottom, left:right] = (looked_up[0, 0] >= LEAST).numpy()
     return out
+
+
+def can_encode() -> bool:
+    """Whether masks can be written: pycocotools is installed."""
+    return find_spec("pycocotools") is not None
 
 
 def check_can_draw() -> None:

@@ -12,10 +12,10 @@ from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.datasets.coco import CocoDataset
 from hiera_cli.detection.coco_evaluation import (
     PictureBoxes,
-    can_score_boxes,
     find_all,
     score_boxes,
 )
+from hiera_cli.detection.masks import can_encode
 from hiera_cli.model.box_detector import BoxDetector
 from hiera_cli.training.data.samples import SampleBatch
 from hiera_cli.training.detection.pictures import stack
@@ -49,7 +49,7 @@ class BoxObjective:
         self._data, self._preprocessing = data, preprocessing
         self._validation = validation
         self._limits, self._process = limits, process
-        if validation is not None and not can_score_boxes():
+        if validation is not None and not can_encode():
             logger.warning("no validation: it needs pycocotools (the `detection` extra)")
             self._validation = None
 
