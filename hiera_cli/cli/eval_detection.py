@@ -2,9 +2,10 @@
 
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from hiera_cli.cli import console
 from hiera_cli.errors import Failure, UsageError
@@ -13,7 +14,9 @@ from hiera_cli.tasks.evaluation.options import EvaluationOptions
 
 if TYPE_CHECKING:
     from hiera_cli.detection.ava_evaluation import ActionScores
-    from hiera_cli.detection.coco_evaluation import BoxScores
+    from hiera_cli.detection.coco_evaluation import BoxScores, CocoFigures
+
+Result = TypeVar("Result")
 
 
 def evaluate_boxes(
@@ -42,15 +45,9 @@ def evaluate_boxes(
             f"{data.path}: {len(data.pictures)} pictures, {data.num_boxes} boxes of "
             f"{len(data.classes)} classes, {data.num_clipped} cut off, {data.num_outside} left out"
         )
-    results, num_failed = [], 0
     records = find_all(detector, data, limits=Limits.of(engine))
     total = len(data.pictures)
-    for record in console.progress(records, total=total, unit="pictures", quiet=quiet):
-        if isinstance(record, Failure):
-            console.show_failure(record)
-            num_failed += 1
-        else:
-            results.append(record)
+    results, num_failed = _watched(records, total=total, unit="pictures", quiet=quiet)
     scores = score_boxes(data, results, num_failed=num_failed, model=detector.name)
     folder = evaluation.out or Path(f"eval-{detector.name}-{name_of(data.path)}")
     write_scores(folder, scores, data, results)
@@ -85,21 +82,29 @@ def evaluate_actions(
             f"{data.source}: {len(data.frames)} key frames, {len(data.actions)} actions, "
             f"{data.num_missing} videos missing; scored are {boxes}"
         )
-    scored, num_failed = [], 0
     isolate = engine.isolate is not False
     records = score_key_frames(loaded, data, view=view, limits=Limits.of(engine), isolate=isolate)
     total = len(data.frames)
-    for record in console.progress(records, total=total, unit="key frames", quiet=quiet):
-        if isinstance(record, Failure):
-            console.show_failure(record)
-            num_failed += 1
-        else:
-            scored.append(record)
+    scored, num_failed = _watched(records, total=total, unit="key frames", quiet=quiet)
     scores = summarise(data, scored, view=view, num_failed=num_failed, model=loaded.name)
     folder = evaluation.out or Path(f"eval-{loaded.name}-{data.source.parent.name}")
     write_action_scores(folder, scores, data, scored)
     _show_actions(scores, folder, as_json=as_json)
     return 4 if not scored else 3 if num_failed else 0
+
+
+def _watched(
+    records: Iterable[Result | Failure], *, total: int, unit: str, quiet: bool
+) -> tuple[list[Result], int]:
+    """The results as they come, under a bar; failures are shown and counted."""
+    results, num_failed = list[Result](), 0
+    for record in console.progress(records, total=total, unit=unit, quiet=quiet):
+        if isinstance(record, Failure):
+            console.show_failure(record)
+            num_failed += 1
+        else:
+            results.append(record)
+    return results, num_failed
 
 
 def _show_actions(scores: "ActionScores", folder: Path, *, as_json: bool) -> None:
@@ -115,28 +120,22 @@ def _show_actions(scores: "ActionScores", folder: Path, *, as_json: bool) -> Non
 
 
 def _show(scores: "BoxScores", folder: Path, *, as_json: bool) -> None:
-    lines = [
-        ("AP", _percent(scores.ap)),
-        ("AP50", _percent(scores.ap50)),
-        ("AP75", _percent(scores.ap75)),
-        ("AR100", _percent(scores.ar100)),
-    ]
-    lines += [(f"AP50 {name}", _percent(v)) for name, v in scores.per_class_ap50.items()]
+    lines = _figures(scores)
     if scores.masks is not None:
-        of_masks = scores.masks
-        lines += [
-            ("mask AP", _percent(of_masks.ap)),
-            ("mask AP50", _percent(of_masks.ap50)),
-            ("mask AP75", _percent(of_masks.ap75)),
-            ("mask AR100", _percent(of_masks.ar100)),
-        ]
-        lines += [(f"mask AP50 {k}", _percent(v)) for k, v in of_masks.per_class_ap50.items()]
+        lines += _figures(scores.masks, of="mask ")
     lines += [
         ("pictures", f"{scores.num_pictures} of {scores.num_expected}"),
         ("boxes", f"{scores.num_boxes}, {scores.num_detections} detections"),
         ("results", str(folder)),
     ]
     _write(scores, lines, as_json=as_json)
+
+
+def _figures(figures: "CocoFigures", of: str = "") -> list[tuple[str, str]]:
+    """The usual ones of COCO's, and AP50 of each class."""
+    usual = {"AP": figures.ap, "AP50": figures.ap50, "AP75": figures.ap75, "AR100": figures.ar100}
+    by_class = {f"AP50 {name}": value for name, value in figures.per_class_ap50.items()}
+    return [(f"{of}{name}", _percent(value)) for name, value in (usual | by_class).items()]
 
 
 def _write(scores: Any, lines: list[tuple[str, str]], *, as_json: bool) -> None:

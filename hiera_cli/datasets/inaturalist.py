@@ -17,7 +17,7 @@ from typing import Any
 
 from hiera_cli.datasets.class_names import normalise_label
 from hiera_cli.datasets.groups import group_by
-from hiera_cli.datasets.sample import Dataset, Sample, absolute, make_dataset
+from hiera_cli.datasets.sample import Dataset, Sample, first_missing, make_dataset
 from hiera_cli.datasets.splits import split_called
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import printable
@@ -73,13 +73,12 @@ def read_inaturalist(root: str, annotations: str, *, split: str, group: str | No
         name = files[image]
         path = os.path.join(root, name)
         samples.append(Sample(path if os.path.isfile(path) else None, name, names[category]))
-    missing = next((sample.name for sample in samples if sample.path is None), None)
     return make_dataset(
         group_by(samples, group) if group is not None else samples,
         f"iNaturalist's '{source}'",
         split=split,
         names=[names[number] for number in sorted(names)],
-        missing_hint=f"'{printable(missing)}' is not in '{absolute(root)}'" if missing else "",
+        missing_hint=first_missing(samples, root),
     )
 
 

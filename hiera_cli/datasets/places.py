@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 
 from hiera_cli.datasets.groups import group_by
-from hiera_cli.datasets.sample import Dataset, Sample, absolute, make_dataset
+from hiera_cli.datasets.sample import Dataset, Sample, first_missing, make_dataset
 from hiera_cli.datasets.text import open_lines
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import printable
@@ -70,13 +70,12 @@ def read_places(root: str, annotations: str, *, group: str | None) -> Dataset:
         path = os.path.join(folder, name.lstrip("/"))
         found = path if os.path.isfile(path) else None
         samples.append(Sample(found, os.path.relpath(path, root), names[number]))
-    missing = next((sample.name for sample in samples if sample.path is None), None)
     return make_dataset(
         group_by(samples, group) if group is not None else samples,
         f"Places365's '{printable(annotations)}', pictures in '{printable(folder)}'",
         split=split,
         names=[names[number] for number in sorted(names)],
-        missing_hint=f"'{printable(missing)}' is not in '{absolute(root)}'" if missing else "",
+        missing_hint=first_missing(samples, root),
     )
 
 

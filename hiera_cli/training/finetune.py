@@ -25,8 +25,7 @@ from hiera_cli.training.initial import (
     Initial,
     at_size,
     copy_weights,
-    open_architecture,
-    open_pretrained,
+    open_initial,
     seeded,
 )
 from hiera_cli.training.loop import train
@@ -81,8 +80,7 @@ def _prepare(
     process: Process,
 ) -> Run:
     """Read the data and build the model: everything before the first step."""
-    find = open_architecture if options.from_scratch else open_pretrained
-    initial = at_size(find(options.model), size)
+    initial = at_size(open_initial(options.model, from_scratch=options.from_scratch), size)
     data = _read(options, initial, seed=run.seed)
     kind = options.recipe or ("ssv2" if data.is_something else "usual")
     recipe = _recipe(initial, data, options, changes, kind=kind)

@@ -69,6 +69,16 @@ def open_pretrained(name: str) -> Initial:
     return Initial(source.config, source.preprocessing, labels, weights)
 
 
+def open_initial(name: str, *, from_scratch: bool) -> Initial:
+    """A model with its weights, or its shape alone.
+
+    Raises:
+        UsageError: no such model.
+        WeightsError: weights that are not available or damaged.
+    """
+    return open_architecture(name) if from_scratch else open_pretrained(name)
+
+
 def at_size(initial: Initial, size: int | None) -> Initial:
     """Where a run begins that looks at squares of another side in pixels; None: the same.
 

@@ -23,8 +23,7 @@ from hiera_cli.training.distributed import Process, joined_process
 from hiera_cli.training.initial import (
     Initial,
     copy_weights,
-    open_architecture,
-    open_pretrained,
+    open_initial,
     seeded,
     sized,
 )
@@ -87,7 +86,7 @@ def _prepare(
     """Read the data and build the model: everything before the first step."""
     data = read_keyframes(options.data, split="train")
     validation = find_validation(data, options)
-    initial = (open_architecture if options.from_scratch else open_pretrained)(options.model)
+    initial = open_initial(options.model, from_scratch=options.from_scratch)
     with seeded(run.seed):
         model = make_action_detector(initial, wanted, recipe, num_classes=len(data.actions))
     model.gradient_checkpointing = run.checkpoint_activations

@@ -11,15 +11,15 @@ from hiera_cli.checkpoints.detector import LoadedDetector, save_detector
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.datasets.coco import CocoDataset
 from hiera_cli.detection.coco_evaluation import (
-    PictureBoxes,
     find_all,
     score_boxes,
 )
 from hiera_cli.detection.masks import can_encode
 from hiera_cli.model.box_detector import BoxDetector
 from hiera_cli.training.data.samples import SampleBatch
+from hiera_cli.training.detection.held_out import at_work, of_all
 from hiera_cli.training.detection.pictures import stack
-from hiera_cli.training.distributed import Process, gather_objects
+from hiera_cli.training.distributed import Process
 from hiera_cli.training.records import DetectionValidation
 from hiera_cli.video.info import Limits
 
@@ -80,16 +80,12 @@ class BoxObjective:
         if data is None:
             return None
         assert isinstance(model, BoxDetector)
-        was_training = model.training
-        model.eval()
         detector = LoadedDetector(model, "", self._preprocessing, self._data.classes)
         mine = slice(self._process.rank, None, self._process.world_size)
         share = replace(data, pictures=data.pictures[mine])
-        found = list(find_all(detector, share, limits=self._limits))
-        model.train(was_training)
-        everywhere = [item for part in gather_objects(found) for item in part]
-        results = [item for item in everywhere if isinstance(item, PictureBoxes)]
-        num_failed = len(everywhere) - len(results)
+        with at_work(model):
+            found = list(find_all(detector, share, limits=self._limits))
+        results, num_failed = of_all(found)
         scores = score_boxes(data, results, num_failed=num_failed, model="")
         best = scores.masks or scores
         return DetectionValidation(best.ap or 0.0, best.ap50 or 0.0, len(results), num_failed)

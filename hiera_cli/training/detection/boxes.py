@@ -29,8 +29,7 @@ from hiera_cli.training.distributed import Process, joined_process
 from hiera_cli.training.initial import (
     Initial,
     copy_weights,
-    open_architecture,
-    open_pretrained,
+    open_initial,
     seeded,
 )
 from hiera_cli.training.loop import train
@@ -94,7 +93,7 @@ def _prepare(
         check_can_draw()
     data = read_boxes(find_boxes(options.data, split="train"), masks=boxes.masks)
     validation = find_validation(data, options, masks=boxes.masks)
-    initial = (open_architecture if options.from_scratch else open_pretrained)(options.model)
+    initial = open_initial(options.model, from_scratch=options.from_scratch)
     with seeded(run.seed):
         model = make_detector(initial, boxes, recipe, num_classes=len(data.classes))
     encoder = model.pyramid.encoder
