@@ -185,7 +185,7 @@ def pretrain_recipe(config: HieraConfig, *, kind: RecipeName = "usual") -> Pretr
     if kind == "ssv2":
         _check_video(config)
         return _SSV2_PRETRAIN
-    found = PRETRAIN.get((config.is_video, _size(config)))
+    found = PRETRAIN.get((config.is_video, size_of(config)))
     return found or PRETRAIN[config.is_video, "base"]
 
 
@@ -200,7 +200,7 @@ def finetune_recipe(config: HieraConfig, *, kind: FinetuneRecipeName = "usual") 
     if kind == "ssv2":
         _check_video(config)
         return _SSV2_FINETUNE_32 if config.input_size[0] >= LONG_CLIP else _SSV2_FINETUNE
-    found = FINETUNE.get((config.is_video, _size(config))) or FINETUNE[config.is_video, "base"]
+    found = FINETUNE.get((config.is_video, size_of(config))) or FINETUNE[config.is_video, "base"]
     return _transferred(found, config) if kind == "transfer" else found
 
 
@@ -208,7 +208,7 @@ def _transferred(recipe: FinetuneRecipe, config: HieraConfig) -> FinetuneRecipe:
     """ImageNet's recipe for other pictures."""
     if config.is_video:
         raise UsageError("the transfer recipe is for image models", hint="choose one with -m")
-    large = _size(config) == "huge" and config.input_size[-1] >= _LARGE_PICTURE
+    large = size_of(config) == "huge" and config.input_size[-1] >= _LARGE_PICTURE
     return replace(
         recipe,
         layer_decay=_TRANSFER_LAYER_DECAY,
@@ -222,5 +222,6 @@ def _check_video(config: HieraConfig) -> None:
         raise UsageError("the ssv2 recipe is for video models", hint="choose one with -m")
 
 
-def _size(config: HieraConfig) -> Size:
+def size_of(config: HieraConfig) -> Size:
+    """Which of the paper's sizes a network is; base where it is none."""
     return _WIDTH_AND_BLOCKS.get((config.embed_dim, config.stages), "base")

@@ -36,6 +36,7 @@ from hiera_cli.training.loop import train
 from hiera_cli.training.optim import stepped
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
 from hiera_cli.training.recipe import RecipeChanges
+from hiera_cli.training.recipes import size_of
 from hiera_cli.training.records import Record
 from hiera_cli.training.run import Run, assemble_run
 from hiera_cli.video.info import Limits
@@ -74,10 +75,10 @@ def finetune_boxes(
     """
     refuse_others(options, used=USED)
     refuse_others(clips, used=CLIPS_USED)
-    recipe = changed(BoxRecipe(), changes, unused=RECIPE_UNUSED)
+    _ = changed(BoxRecipe(), changes, unused=RECIPE_UNUSED)  # before anything is read
     boxes = replace(shaped(BoxOptions(), shape), masks=masks)
     with joined_process(run.device) as process:
-        yield from train(_prepare(options, run, clips, boxes, recipe, process))
+        yield from train(_prepare(options, run, clips, boxes, changes, process))
 
 
 def _prepare(
@@ -85,7 +86,7 @@ def _prepare(
     run: RunOptions,
     clips: ClipOptions,
     boxes: BoxOptions,
-    recipe: BoxRecipe,
+    changes: RecipeChanges,
     process: Process,
 ) -> Run:
     """Read the data and build the model: everything before the first step."""
@@ -94,6 +95,7 @@ def _prepare(
     data = read_boxes(find_boxes(options.data, split="train"), masks=boxes.masks)
     validation = find_validation(data, options, masks=boxes.masks)
     initial = open_initial(options.model, from_scratch=options.from_scratch)
+    recipe = changed(box_recipe(initial.config), changes, unused=RECIPE_UNUSED)
     with seeded(run.seed):
         model = make_detector(initial, boxes, recipe, num_classes=len(data.classes))
     encoder = model.pyramid.encoder
@@ -142,6 +144,13 @@ def find_validation(
     if found.classes != data.classes:
         raise UsageError(f"the classes of {found.path} are not those of {data.path}")
     return found
+
+
+def box_recipe(config: HieraConfig) -> BoxRecipe:
+    """The paper's recipe for an encoder (table 15): of Hiera-L, or of B and B+ for all others."""
+    if size_of(config) == "large":
+        return BoxRecipe(lr=3e-5, drop_path=0.4)
+    return BoxRecipe()
 
 
 def make_detector(

@@ -5,9 +5,15 @@ import pytest
 import torch
 
 from hiera_cli.checkpoints.detector import open_detector
+from hiera_cli.checkpoints.zoo import find_model
 from hiera_cli.errors import UsageError
 from hiera_cli.model.window_positions import tile_positions
-from hiera_cli.training.detection.boxes import finetune_boxes, fresh_encoder, make_detector
+from hiera_cli.training.detection.boxes import (
+    box_recipe,
+    finetune_boxes,
+    fresh_encoder,
+    make_detector,
+)
 from hiera_cli.training.detection.options import (
     BoxOptions,
     BoxRecipe,
@@ -130,6 +136,24 @@ def test_numbers_of_other_tasks_are_refused():
         shaped(BoxOptions(), DetectorChanges(stride=16))
     with pytest.raises(UsageError, match="--calibrate, --symmetry"):
         refuse_others(FinetuneOptions(data="x", calibrate=True, symmetries=["mirror"]), used=())
+
+
+@pytest.mark.parametrize(
+    ("name", "lr", "drop_path"),
+    [
+        ("hiera_base_224", 3.5e-5, 0.2),
+        ("hiera_base_plus_224", 3.5e-5, 0.2),
+        ("hiera_large_224", 3e-5, 0.4),
+    ],
+)
+def test_the_papers_recipe(name, lr, drop_path):
+    """Table 15."""
+    recipe = box_recipe(find_model(name).config)
+    assert (recipe.lr, recipe.drop_path, recipe.batch_size, recipe.epochs) == (
+        lr, drop_path, 64, 100,
+    )  # fmt: skip
+    assert (recipe.optimizer, recipe.betas, recipe.weight_decay) == ("adamw", (0.9, 0.999), 0.1)
+    assert (recipe.layer_decay, BoxOptions().min_scale, BoxOptions().max_scale) == (1.0, 0.1, 2.0)
 
 
 def test_the_papers_schedule():
