@@ -6,18 +6,19 @@ off or left out, and counted.
 """
 
 import json
-import math
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hiera_cli.datasets.segmentations import Segmentation, read_segmentation
+from hiera_cli.datasets.segmentations import Segmentation, is_finite, read_segmentation
 from hiera_cli.errors import NoInputError, UsageError
 
 NAMES = ("annotations.json", "_annotations.coco.json", "instances.json", "coco.json")
 MAX_BYTES = 2**31
+MAX_SIDE = 10**6
 
 Corners = tuple[float, float, float, float]
 
@@ -145,8 +146,8 @@ def read_coco(path: Path, *, masks: bool = False) -> CocoDataset:
         BoxPicture(
             image_id=image_id,
             path=str(root / str(image.get("file_name", ""))),
-            width=_integer(image, "width", path, least=1),
-            height=_integer(image, "height", path, least=1),
+            width=_integer(image, "width", path, least=1, most=MAX_SIDE),
+            height=_integer(image, "height", path, least=1, most=MAX_SIDE),
             boxes=tuple(counts.boxes.get(image_id, ())),
         )
         for image_id, image in images.items()
@@ -185,7 +186,9 @@ class _Counts:
         if category not in self.index_of:
             raise UsageError(f"{what}: no category has the id {category}")
         x, y, width, height = _numbers(entry.get("bbox"), what)
-        wide, high = (_integer(image, side, self.path) for side in ("width", "height"))
+        wide, high = (
+            _integer(image, side, self.path, most=MAX_SIDE) for side in ("width", "height")
+        )
         shape = None
         if self.masks:
             shape = read_segmentation(entry.get("segmentation"), what, width=wide, height=high)
@@ -235,16 +238,18 @@ def _entries(document: Mapping[str, Any], name: str, path: Path) -> list[dict[st
     return found
 
 
-def _integer(entry: Mapping[str, Any], name: str, path: Path, *, least: int = 0) -> int:
+def _integer(
+    entry: Mapping[str, Any], name: str, path: Path, *, least: int = 0, most: int = 2**63 - 1
+) -> int:
     value = entry.get(name)
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise UsageError(f"{path}: {name} is {value!r}, not a whole number")
     return value
 
 
 def _numbers(values: object, what: str, *, num: int = 4) -> list[float]:
     good = isinstance(values, list) and len(values) == num
-    if not good or not all(isinstance(v, int | float) and math.isfinite(v) for v in values):  # type: ignore[attr-defined]
+    if not good or not all(map(is_finite, values)):  # type: ignore[call-overload]
         raise UsageError(f"{what}: {values!r} is not {num} finite numbers")
     return [float(v) for v in values]  # type: ignore[attr-defined]
 
@@ -264,4 +269,5 @@ def _picture_folder(path: Path, images: Iterable[Mapping[str, Any]]) -> Path:
     name = str(next(iter(images)).get("file_name", ""))
     split = path.stem.removeprefix("instances_")
     places = (path.parent, path.parent / "images", path.parent.parent / split)
-    return next((place for place in places if (place / name).is_file()), path.parent)
+    found = (place for place in places if os.path.isfile(place / name))  # noqa: PTH113 - any name
+    return next(found, path.parent)

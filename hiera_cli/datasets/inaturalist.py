@@ -66,9 +66,13 @@ def read_inaturalist(root: str, annotations: str, *, split: str, group: str | No
     names = _told_apart(categories)
     samples = []
     for entry in _entries(document, "annotations", source):
-        image, category = entry.get("image_id"), entry.get("category_id")
+        image, category = (_number(entry, f"{kind}_id") for kind in ("image", "category"))
         if image not in files or category not in names:
-            lacking = f"picture {image!r}" if image not in files else f"category {category!r}"
+            lacking = (
+                f"picture {entry.get('image_id')!r}"
+                if image not in files
+                else f"category {entry.get('category_id')!r}"
+            )
             raise UsageError(f"'{source}': annotation {entry.get('id')}: no {lacking} is listed")
         name = files[image]
         path = os.path.join(root, name)
@@ -107,14 +111,19 @@ def _by_id(document: Mapping[str, Any], kind: str, field: str, source: str) -> d
     """A text of each entry by its id."""
     found: dict[int, str] = {}
     for entry in _entries(document, kind, source):
-        number, text = entry.get("id"), entry.get(field)
-        if type(number) is not int or not isinstance(text, str) or not text.strip():
+        number, text = _number(entry, "id"), entry.get(field)
+        if number is None or not isinstance(text, str) or not text.strip():
             raise UsageError(
-                f"'{source}': {kind} hold id and {field}, found {number!r} and {text!r}"
+                f"'{source}': {kind} hold id and {field}, found {entry.get('id')!r} and {text!r}"
             )
         if found.setdefault(number, text) != text:
             raise UsageError(f"'{source}': two {kind} with the id {number}")
     return found
+
+
+def _number(entry: Mapping[str, Any], field: str) -> int | None:
+    value = entry.get(field)
+    return value if type(value) is int else None
 
 
 def _entries(document: Mapping[str, Any], kind: str, source: str) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from hiera_cli.errors import UsageError
 MIN_NUMBERS = 6  # three corners
 FIRST_CHARACTER = 48
 SIGN, MORE = 0x10, 0x20
+MAX_PIXELS = 2**28
 MAX_DIGITS = 7  # of 5 bits: beyond any picture
 
 
@@ -57,6 +58,8 @@ def read_segmentation(value: Any, what: str, *, width: int, height: int) -> Segm
     if value is None or value == []:
         hint = "masks are learnt from segmentations; boxes alone: --task boxes"
         raise UsageError(f"{what} has no segmentation", hint=hint)
+    if width * height > MAX_PIXELS:
+        raise UsageError(f"{what}: masks of {width} x {height} pixels are too large")
     if isinstance(value, dict):
         if value.get("size") != [height, width]:
             raise UsageError(
@@ -102,9 +105,19 @@ def numbers_of(text: str) -> list[int] | None:
     return runs if shift == 0 else None
 
 
+def is_finite(value: Any) -> bool:
+    """Whether a value of a JSON file is a number that a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def _polygon(part: Any, what: str, width: int, height: int) -> "array[float]":
     good = isinstance(part, list) and len(part) >= MIN_NUMBERS and len(part) % 2 == 0
-    if not good or not all(_is_number(value) for value in part):
+    if not good or not all(is_finite(value) for value in part):
         raise UsageError(
             f"{what}: {str(part)[:60]} is no polygon", hint="three points or more: [x, y, x, y, …]"
         )
@@ -114,17 +127,13 @@ def _polygon(part: Any, what: str, width: int, height: int) -> "array[float]":
     return array("f", part)
 
 
-def _is_number(value: Any) -> bool:
-    return not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
-
-
 def _checked_runs(counts: Any, what: str, *, num: int) -> "array[int]":
     """Runs that fill `num` pixels, from either spelling."""
     runs = numbers_of(counts) if isinstance(counts, str) else counts
     whole = [run for run in runs or () if type(run) is int and 0 <= run <= num]
     if not isinstance(runs, list) or len(whole) != len(runs) or sum(whole) != num:
         raise UsageError(f"{what}: the run lengths do not fill its {num} pixels")
-    return array("I", whole)
+    return array("q", whole)
 
 
 def _area(polygon: "array[float]") -> float:

@@ -9,6 +9,7 @@ missed.
 """
 
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +116,8 @@ def _picture(root: Path, name: str, file_name: str) -> Path:
     folder = root / PICTURES
     places = [folder / Path(file_name).name] if file_name else []
     places += [folder / f"{name}{suffix}" for suffix in SUFFIXES]
-    return next((place for place in places if place.is_file()), folder / f"{name}.jpg")
+    found = (place for place in places if os.path.isfile(place))  # noqa: PTH113 - any name
+    return next(found, folder / f"{name}.jpg")
 
 
 def _read(path: Path) -> _Page:

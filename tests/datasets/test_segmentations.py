@@ -62,3 +62,9 @@ def test_polygons():
 def test_what_is_no_shape(value, message):
     with pytest.raises(UsageError, match=message):
         read(value)
+
+
+def test_masks_that_no_memory_holds():
+    huge = {"size": [10**6, 10**6], "counts": [0, 10**12]}
+    with pytest.raises(UsageError, match="too large"):
+        read(huge, width=10**6, height=10**6)

@@ -41,7 +41,7 @@ def test_boxes_follow_their_pixels():
 def test_masks_follow_their_pixels():
     """At every scale, crop and flip the mask covers what is bright, and the box the mask."""
     runs = run_lengths(scene(20, 10, 60, 50)[..., 0] > 0)
-    shape = Segmentation(runs=array("I", runs))
+    shape = Segmentation(runs=array("q", runs))
     box = LabelledBox(20, 10, 60, 50, 1, 1600, segmentation=shape)
     shown = 0
     for seed in range(30):
@@ -64,7 +64,7 @@ def test_a_box_is_what_the_crop_shows_of_its_mask():
     """A triangle whose box the crop cuts: of the rest of the box only a part is covered."""
     rows, columns = torch.arange(60) + 0.5, torch.arange(80) + 0.5
     triangle = (rows[:, None] / 60 > columns[None] / 80).numpy()
-    shape = Segmentation(runs=array("I", run_lengths(triangle)))
+    shape = Segmentation(runs=array("q", run_lengths(triangle)))
     whole = picture(LabelledBox(0, 0, 80, 60, 0, 2400, segmentation=shape))
     pixels = np.zeros((60, 80, 3), np.uint8)
     for seed in range(10):
