@@ -86,18 +86,10 @@ def evaluate(
         return evaluate_timelines(
             dataset, timeline, engine, out=out, quiet=talk.quiet, as_json=as_json
         )
-    if task in ("boxes", "masks"):
-        return eval_detection.evaluate_boxes(
-            dataset,
-            engine,
-            evaluation,
-            masks=task == "masks",
-            quiet=talk.quiet,
-            as_json=format == "json",
-        )
-    if task == "detection":
-        return eval_detection.evaluate_actions(
-            dataset, engine, evaluation, view=view, quiet=talk.quiet, as_json=format == "json"
+    if task != "classes":
+        as_json = format == "json"
+        return eval_detection.evaluate_detector(
+            dataset, task, engine, evaluation, view=view, quiet=talk.quiet, as_json=as_json
         )
     from hiera_cli.datasets.dataset import read_dataset
     from hiera_cli.report.bundle import write_report

@@ -19,6 +19,26 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
+def evaluate_detector(
+    dataset: str,
+    task: Literal["boxes", "masks", "detection"],
+    engine: EngineOptions,
+    evaluation: EvaluationOptions,
+    *,
+    view: Literal["center", "whole"],
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Measure what a detector of the task finds; 0, 3 where inputs failed, 4 where all did."""
+    if task == "detection":
+        return evaluate_actions(
+            dataset, engine, evaluation, view=view, quiet=quiet, as_json=as_json
+        )
+    return evaluate_boxes(
+        dataset, engine, evaluation, masks=task == "masks", quiet=quiet, as_json=as_json
+    )
+
+
 def evaluate_boxes(
     dataset: str,
     engine: EngineOptions,

@@ -84,11 +84,11 @@ def _prepare(
     data = _read(options, initial, seed=run.seed)
     kind = options.recipe or ("ssv2" if data.is_something else "usual")
     recipe = _recipe(initial, data, options, changes, kind=kind)
-    preprocessing = _preprocessing(initial, options, clips, kind)
-    source = ClipSource.of(preprocessing, clips)
+    pixels = _preprocessing(initial, options, clips, kind)
+    source = ClipSource.of(pixels, clips)
     objective = ClassificationObjective(
         data.classes,
-        preprocessing,
+        pixels,
         _mixing(recipe, len(data.classes)),
         validation=data.validation,
         source=source,
@@ -98,7 +98,7 @@ def _prepare(
         process=process,
     )
     model = build_classifier(initial, data, recipe, options, run).to(process.device)
-    start = _head_start(model, initial, data, options, run, source, preprocessing)
+    start = _head_start(model, initial, data, options, run, source, pixels)
     if start is not None:
         start.put_into(model)
     return make_run(
@@ -106,7 +106,7 @@ def _prepare(
         model,
         videos=data.training,
         source=source,
-        augmentation=_augmentation(recipe, preprocessing),
+        augmentation=_augmentation(recipe, pixels),
         symmetries=_symmetries(data.classes, recipe, options),
         recipe=recipe,
         options=run,

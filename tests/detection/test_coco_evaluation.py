@@ -91,6 +91,19 @@ def test_masks_are_measured_by_their_own_overlap(tmp_path):
     assert 0.4 < scores.masks.per_class["disc"] < 0.7
 
 
+def test_what_is_difficult_is_neither_missed_nor_wrong(data):
+    """A VOC file's difficult things, and COCO's crowds: found or not, the figures are the same."""
+    first = data.pictures[0]
+    ignored = replace(first.boxes[0], is_crowd=True)
+    hard = replace(first, boxes=(ignored, *first.boxes[1:]))
+    data = replace(data, pictures=(hard, *data.pictures[1:]))
+    found = [perfect(picture) for picture in data.pictures]
+    assert score_boxes(data, found, num_failed=0, model="m").ap == pytest.approx(1)
+    rest = perfect(replace(hard, boxes=hard.boxes[1:])) if hard.boxes[1:] else None
+    without = [*([rest] if rest else []), *found[1:]]
+    assert score_boxes(data, without, num_failed=0, model="m").ap == pytest.approx(1)
+
+
 def test_a_detectors_masks_are_in_the_pictures_size():
     rgb = np.random.default_rng(0).integers(0, 255, (96, 192, 3), dtype=np.uint8)
     found = detect_objects(detector(masks=True), rgb, size=(96, 48))
