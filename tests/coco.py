@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from hiera_cli.datasets.segmentations import run_lengths
+
 CLASSES = ("square", "disc")
 
 
@@ -41,9 +43,12 @@ def write_shapes(folder: Path, *, num: int, seed: int, size: tuple[int, int] = (
                 np.full((side, side), fill_value=True) if kind == 0 else x**2 + y**2 < side**2 / 4
             )
             pixels[top : top + side, left : left + side][inside] = (250, 20)[kind]
+            mask = np.zeros((size[1], size[0]), bool)
+            mask[top : top + side, left : left + side] = inside
             annotations.append(
                 {"id": len(annotations) + 1, "image_id": image_id, "category_id": kind + 1,
-                 "bbox": [left, top, side, side], "area": side**2, "iscrowd": 0}
+                 "bbox": [left, top, side, side], "area": side**2, "iscrowd": 0,
+                 "segmentation": {"size": [size[1], size[0]], "counts": run_lengths(mask)}}
             )  # fmt: skip
         Image.fromarray(pixels).save(folder / f"{image_id}.png")
         entry = {"id": image_id, "file_name": f"{image_id}.png"}
@@ -52,3 +57,28 @@ def write_shapes(folder: Path, *, num: int, seed: int, size: tuple[int, int] = (
     content = {"images": images, "annotations": annotations, "categories": categories}
     write_document(folder / "annotations.json", content)
     return folder
+
+
+def write_voc(shapes: Path, root: Path, *, split: str) -> None:
+    """The shapes of a folder as a split of a VOC data set."""
+    content = json.loads((shapes / "annotations.json").read_text())
+    for name in ("Annotations", "JPEGImages", "ImageSets/Main"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    names = []
+    for image in content["images"]:
+        name = f"{split}_{image['id']}"
+        names.append(name)
+        Image.open(shapes / image["file_name"]).save(root / "JPEGImages" / f"{name}.png")
+        objects = ""
+        for entry in content["annotations"]:
+            if entry["image_id"] == image["id"]:
+                x, y, width, height = entry["bbox"]
+                objects += (
+                    f"<object><name>{CLASSES[entry['category_id'] - 1]}</name><bndbox>"
+                    f"<xmin>{x + 1}</xmin><ymin>{y + 1}</ymin>"
+                    f"<xmax>{x + width}</xmax><ymax>{y + height}</ymax></bndbox></object>"
+                )
+        size = f"<width>{image['width']}</width><height>{image['height']}</height>"
+        page = f"<annotation><size>{size}</size>{objects}</annotation>"
+        (root / "Annotations" / f"{name}.xml").write_text(page)
+    (root / "ImageSets" / "Main" / f"{split}.txt").write_text("\n".join(names))

@@ -56,7 +56,7 @@ def save_detector(
         labels=labels,
         preprocessing=preprocessing,
         extra={
-            "task": "boxes",
+            "task": "masks" if model.config.masks else "boxes",
             "detector": asdict(model.config),
             "windows": None if windows is None else asdict(windows),
         },
@@ -78,7 +78,7 @@ def open_detector(name: str, *, device: str = "cpu") -> LoadedDetector:
         )
     described = read_folder_config(path)
     values = json.loads(path.read_text(encoding="utf-8"))
-    if values.get("task") != "boxes":
+    if values.get("task") not in ("boxes", "masks"):
         raise UsageError(
             f"'{name}' is no object detector", hint="train one: hiera finetune --task boxes"
         )

@@ -188,10 +188,12 @@ def _document(records: "list[VideoTracks | Failure]", form: str) -> str:
 
 
 def _entries(record: "VideoTracks | Failure") -> Iterator[dict[str, Any]]:
+    from hiera_cli.tasks.detection.formats import track_entry
+
     yield from (
         [as_json(record)]
         if isinstance(record, Failure)
-        else (as_json(track) for track in record.tracks)
+        else (track_entry(track) for track in record.tracks)
     )
 
 

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 FEW_CLASSES = 5
 ReportFormat = Literal["table", "json"]
 View = Literal["center", "whole"]
-Task = Literal["classes", "boxes", "detection"]
+Task = Literal["classes", "boxes", "masks", "detection"]
 FLAGS = {
     **RAY_FLAGS,
     "view": typer.Option("--view", help="Actions: center (crop) or whole (frame)."),
-    "task": typer.Option("--task", help="classes, boxes (COCO JSON) or detection (AVA files)."),
+    "task": typer.Option(
+        "--task", help="classes, boxes (COCO, VOC), masks (COCO), detection (AVA)."
+    ),
     "annotations": typer.Option("--annotations", help="Kinetics CSV or list with the labels."),
     "split": typer.Option("--split", help="train, val or test; val where there are several."),
     "out": typer.Option(
@@ -89,13 +91,9 @@ def evaluate(
             return evaluate_timelines(
                 dataset, timeline, engine, out=folder, quiet=quiet, as_json=as_json
             )
-        if task == "boxes":
-            return eval_detection.evaluate_boxes(
-                dataset, engine, local, quiet=quiet, as_json=as_json
-            )
-        if task == "detection":
-            return eval_detection.evaluate_actions(
-                dataset, engine, local, view=view, quiet=quiet, as_json=as_json
+        if task != "classes":
+            return eval_detection.evaluate_detector(
+                dataset, task, engine, local, view=view, quiet=quiet, as_json=as_json
             )
         summary, place = _classify(dataset, engine, local, cluster, quiet=quiet)
         url = url_of(evaluation.out or "")

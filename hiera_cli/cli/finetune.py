@@ -15,7 +15,7 @@ def _number(name: str, help: str) -> Any:  # noqa: A002
     return typer.Option(name, help=help, rich_help_panel="Recipe", show_default="the paper's")
 
 
-Task = Literal["classes", "boxes", "detection"]
+Task = Literal["classes", "boxes", "masks", "detection"]
 FLAGS = (
     training.FLAGS
     | finetune_detection.FLAGS
@@ -38,7 +38,9 @@ FLAGS = (
             help="Turn half of the clips, also those whose label names a direction: `left` becomes "
             "`right`. Give it once for each symmetry.",
         ),
-        "recipe": typer.Option("--recipe", help="usual, or ssv2: Something-Something's rows."),
+        "recipe": typer.Option(
+            "--recipe", help="usual, ssv2 (Something-Something) or transfer (pictures)."
+        ),
         "calibrate": typer.Option(
             "--calibrate", help="Fit the scores to the validation's accuracy."
         ),
@@ -46,6 +48,7 @@ FLAGS = (
         "per_class": typer.Option("--per-class", help="Files of each class to learn from."),
         "head_dropout": _number("--head-dropout", "Dropout before the head."),
         "layer_decay": _number("--layer-decay", "Learning rate from a block to the one below."),
+        "position_lr": _number("--position-lr", "Factor on position embeddings' learning rate."),
         "label_smoothing": _number("--label-smoothing", "Share spread over all classes."),
         "mixup": _number("--mixup", "Beta parameter of blends; 0: off."),
         "cutmix": _number("--cutmix", "Beta parameter of cuts; 0: off."),
@@ -76,8 +79,10 @@ def finetune(
     where it was when the same command is given again. With several GPUs:
     `torchrun --nproc-per-node N --no-python hiera finetune ...`.
     """
-    if task == "boxes":
-        return finetune_detection.train_boxes(options, run, clips, shape, changes, quiet=talk.quiet)
+    if task in ("boxes", "masks"):
+        return finetune_detection.train_boxes(
+            options, run, clips, shape, changes, masks=task == "masks", quiet=talk.quiet
+        )
     if task == "detection":
         return finetune_detection.train_actions(
             options, run, clips, shape, changes, quiet=talk.quiet
@@ -85,7 +90,7 @@ def finetune(
     from hiera_cli.training.detection.options import refuse_others
     from hiera_cli.training.finetune import finetune as run_finetune
 
-    refuse_others(shape, used=())
-    records = run_finetune(options, run, clips=clips, changes=changes)
+    refuse_others(shape, used=("size",))
+    records = run_finetune(options, run, clips=clips, changes=changes, size=shape.size)
     hint = f"try it: hiera classify VIDEO -m {run.out}"
     return training.follow(records, out=run.out, quiet=talk.quiet, hint=hint)

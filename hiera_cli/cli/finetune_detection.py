@@ -1,4 +1,4 @@
-"""`hiera finetune --task boxes|detection`: flags and runs of the detectors' training."""
+"""`hiera finetune --task boxes|masks|detection`: flags and runs of the detectors' training."""
 
 from typing import Any
 
@@ -17,12 +17,12 @@ def _flag(name: str, help: str) -> Any:  # noqa: A002
 FLAGS: dict[str, Any] = {
     "task": typer.Option(
         "--task",
-        help="classes, boxes (COCO JSON) or detection (AVA files).",
+        help="classes, boxes (COCO JSON, VOC), masks (COCO JSON) or detection (AVA files).",
         rich_help_panel="Detection",
     ),
-    "size": _flag("--size", "Side of the square input in pixels."),
+    "size": _flag("--size", "Side of the square input in pixels; without --task the crop's."),
     "width": _flag("--width", "Channels of the pyramid and the heads."),
-    "head_convs": _flag("--head-convs", "Hidden convolutions of the box head."),
+    "head_convs": _flag("--head-convs", "Hidden convolutions of the box and mask heads."),
     "anchor_scale": _flag("--anchor-scale", "Side of square anchors, in strides of their maps."),
     "proposals": _flag("--proposals", "Boxes that the second stage looks at."),
     "stride": _flag("--stride", "Pixels between places of the last map, for actions."),
@@ -39,13 +39,15 @@ def train_boxes(
     shape: DetectorChanges,
     changes: FinetuneChanges,
     *,
+    masks: bool,
     quiet: bool,
 ) -> int:
     """Train an object detector, showing how far it is."""
     from hiera_cli.training.detection.boxes import finetune_boxes
 
-    records = finetune_boxes(options, run, clips=clips, shape=shape, changes=changes)
-    hint = f"try it: hiera eval {options.data} --task boxes -m {run.out}"
+    records = finetune_boxes(options, run, clips=clips, shape=shape, changes=changes, masks=masks)
+    task = "masks" if masks else "boxes"
+    hint = f"try it: hiera eval {options.data} --task {task} -m {run.out}"
     return training.follow(records, out=run.out, quiet=quiet, hint=hint)
 
 

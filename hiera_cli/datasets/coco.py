@@ -6,17 +6,21 @@ off or left out, and counted.
 """
 
 import json
-import math
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hiera_cli.datasets.segmentations import Segmentation, is_finite, read_segmentation
 from hiera_cli.errors import NoInputError, UsageError
 
 NAMES = ("annotations.json", "_annotations.coco.json", "instances.json", "coco.json")
 MAX_BYTES = 2**31
+MAX_SIDE = 10**6
+
+Corners = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class LabelledBox:
         label_index: position of its class in `CocoDataset.classes`.
         area: in square pixels, as the file says (of the mask, where there is one).
         is_crowd: one box around many things, which is neither learnt nor missed.
+        segmentation: its shape, where masks were asked for.
     """
 
     x1: float
@@ -37,6 +42,7 @@ class LabelledBox:
     label_index: int
     area: float
     is_crowd: bool = False
+    segmentation: Segmentation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,9 @@ class CocoDataset:
         category_ids: id of each class.
         pictures: in the order of the file.
         num_clipped: boxes that reached beyond their picture and were cut off at its edge.
-        num_outside: boxes outside their picture or without area, which were left out.
+        num_outside: boxes outside their picture, or they or their shapes without area, which were
+            left out.
+        has_masks: whether every box has its shape.
     """
 
     path: Path
@@ -75,6 +83,7 @@ class CocoDataset:
     pictures: tuple[BoxPicture, ...]
     num_clipped: int = 0
     num_outside: int = 0
+    has_masks: bool = False
 
     @property
     def num_boxes(self) -> int:
@@ -107,8 +116,12 @@ def find_coco(dataset: str | Path, *, split: str | None = None) -> Path:
     )
 
 
-def read_coco(path: Path) -> CocoDataset:
+def read_coco(path: Path, *, masks: bool = False) -> CocoDataset:
     """Read and check a COCO file.
+
+    Args:
+        path: the file.
+        masks: read the shapes of things, too; everything must have one.
 
     Raises:
         UsageError: the file is missing, is no COCO JSON or holds what cannot be meant.
@@ -123,7 +136,8 @@ def read_coco(path: Path) -> CocoDataset:
     images = {_integer(i, "id", path): i for i in _entries(document, "images", path)}
     if not images:
         raise NoInputError(f"{path} lists no picture")
-    counts = _Counts(path, {category: index for index, category in enumerate(ids)}, images)
+    index_of = {category: index for index, category in enumerate(ids)}
+    counts = _Counts(path, index_of, images, masks=masks)
     for entry in _entries(document, "annotations", path):
         counts.add(entry)
     _refuse_fractions(counts.boxes.values(), path)
@@ -132,23 +146,28 @@ def read_coco(path: Path) -> CocoDataset:
         BoxPicture(
             image_id=image_id,
             path=str(root / str(image.get("file_name", ""))),
-            width=_integer(image, "width", path, least=1),
-            height=_integer(image, "height", path, least=1),
+            width=_integer(image, "width", path, least=1, most=MAX_SIDE),
+            height=_integer(image, "height", path, least=1, most=MAX_SIDE),
             boxes=tuple(counts.boxes.get(image_id, ())),
         )
         for image_id, image in images.items()
     )
     names = tuple(by_id[i] for i in ids)
-    return CocoDataset(path, names, ids, pictures, counts.num_clipped, counts.num_outside)
+    return CocoDataset(path, names, ids, pictures, counts.num_clipped, counts.num_outside, masks)
 
 
 class _Counts:
     """Boxes by picture, as they are checked."""
 
     def __init__(
-        self, path: Path, index_of: Mapping[int, int], images: Mapping[int, Mapping[str, Any]]
+        self,
+        path: Path,
+        index_of: Mapping[int, int],
+        images: Mapping[int, Mapping[str, Any]],
+        *,
+        masks: bool,
     ) -> None:
-        self.path, self.index_of, self.images = path, index_of, images
+        self.path, self.index_of, self.images, self.masks = path, index_of, images, masks
         self.boxes: dict[int, list[LabelledBox]] = defaultdict(list)
         self.num_clipped = 0
         self.num_outside = 0
@@ -167,19 +186,32 @@ class _Counts:
         if category not in self.index_of:
             raise UsageError(f"{what}: no category has the id {category}")
         x, y, width, height = _numbers(entry.get("bbox"), what)
-        limits = (_integer(image, "width", self.path), _integer(image, "height", self.path))
-        x1, x2 = (min(max(v, 0.0), float(limits[0])) for v in (x, x + width))
-        y1, y2 = (min(max(v, 0.0), float(limits[1])) for v in (y, y + height))
-        if x2 <= x1 or y2 <= y1:
+        wide, high = (
+            _integer(image, side, self.path, most=MAX_SIDE) for side in ("width", "height")
+        )
+        shape = None
+        if self.masks:
+            shape = read_segmentation(entry.get("segmentation"), what, width=wide, height=high)
+        corners, is_cut = cut_to((x, y, x + width, y + height), width=wide, height=high)
+        if corners is None or (shape is not None and shape.is_empty):
             self.num_outside += 1
             return
-        if (x2 - x1) * (y2 - y1) < width * height * (1 - 1e-6):
-            self.num_clipped += 1
+        self.num_clipped += is_cut
         area = entry.get("area", width * height)
         (area,) = _numbers([area], what, num=1)
         crowd = bool(entry.get("iscrowd", 0))
-        box = LabelledBox(x1, y1, x2, y2, self.index_of[category], area, crowd)
+        box = LabelledBox(*corners, self.index_of[category], area, crowd, shape)
         self.boxes[entry["image_id"]].append(box)
+
+
+def cut_to(corners: Corners, *, width: int, height: int) -> tuple[Corners | None, bool]:
+    """What a picture shows of a box, None where that is nothing; and whether a part is cut off."""
+    x1, x2 = (min(max(value, 0.0), float(width)) for value in corners[::2])
+    y1, y2 = (min(max(value, 0.0), float(height)) for value in corners[1::2])
+    if x2 <= x1 or y2 <= y1:
+        return None, False
+    whole = (corners[2] - corners[0]) * (corners[3] - corners[1])
+    return (x1, y1, x2, y2), (x2 - x1) * (y2 - y1) < whole * (1 - 1e-6)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -206,16 +238,18 @@ def _entries(document: Mapping[str, Any], name: str, path: Path) -> list[dict[st
     return found
 
 
-def _integer(entry: Mapping[str, Any], name: str, path: Path, *, least: int = 0) -> int:
+def _integer(
+    entry: Mapping[str, Any], name: str, path: Path, *, least: int = 0, most: int = 2**63 - 1
+) -> int:
     value = entry.get(name)
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise UsageError(f"{path}: {name} is {value!r}, not a whole number")
     return value
 
 
 def _numbers(values: object, what: str, *, num: int = 4) -> list[float]:
     good = isinstance(values, list) and len(values) == num
-    if not good or not all(isinstance(v, int | float) and math.isfinite(v) for v in values):  # type: ignore[attr-defined]
+    if not good or not all(map(is_finite, values)):  # type: ignore[call-overload]
         raise UsageError(f"{what}: {values!r} is not {num} finite numbers")
     return [float(v) for v in values]  # type: ignore[attr-defined]
 
@@ -235,4 +269,5 @@ def _picture_folder(path: Path, images: Iterable[Mapping[str, Any]]) -> Path:
     name = str(next(iter(images)).get("file_name", ""))
     split = path.stem.removeprefix("instances_")
     places = (path.parent, path.parent / "images", path.parent.parent / split)
-    return next((place for place in places if (place / name).is_file()), path.parent)
+    found = (place for place in places if os.path.isfile(place / name))  # noqa: PTH113 - any name
+    return next(found, path.parent)

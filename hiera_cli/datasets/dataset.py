@@ -1,8 +1,9 @@
 """Labelled data sets on disk: which video belongs to which class, missing ones kept.
 
-Layouts, found automatically: a Kinetics folder with its annotation CSV, list files, Parquet tables
-with videos in them, and one folder a class (videos, or images where there is no video); given by
-name, Something-Something's JSON files. A `Dataset` says in words what was found.
+Layouts, found automatically: a Kinetics folder with its annotation CSV, list files, iNaturalist's
+JSON files, Places365's lists, Parquet tables with videos in them, and one folder a class (videos,
+or images where there is no video); given by name, Something-Something's JSON files. A `Dataset`
+says in words what was found.
 """
 
 # os.path keeps every byte of a name, and says no where Path raises:
@@ -19,15 +20,19 @@ from hiera_cli.datasets.by_name import (
 )
 from hiera_cli.datasets.class_folders import read_class_folders
 from hiera_cli.datasets.class_names import normalise_label
+from hiera_cli.datasets.inaturalist import inaturalist_files, is_inaturalist, read_inaturalist
 from hiera_cli.datasets.listed import listed_splits, read_listed
 from hiera_cli.datasets.listed_classes import LabelOptions, check_labels_from
 from hiera_cli.datasets.lists.read import is_list_table
 from hiera_cli.datasets.media_tables import media_tables, read_media_tables, splits_of_tables
+from hiera_cli.datasets.places import is_places_list, places_lists, read_places
 from hiera_cli.datasets.sample import Dataset, Sample
 from hiera_cli.datasets.splits import (
+    choose_split,
     own_name,
     split_aliases,
     split_called,
+    split_in_name,
     split_names,
     words_of,
 )
@@ -115,6 +120,8 @@ def splits_of(root: str, *, annotations: str | None = None) -> tuple[str, ...]:
 
 def _splits_below(root: str) -> set[str]:
     """The splits of a folder: in its tables, as lists of that name, or as folders."""
+    if known := _known_files(root):
+        return set(known)
     for place in (root, os.path.join(root, "annotations")):
         texts = _texts_in(place)
         tables = [path for path in texts if is_kinetics_csv(path) or _is_table(path)]
@@ -127,7 +134,7 @@ def _splits_below(root: str) -> set[str]:
 
 def _splits_within(annotations: str) -> set[str]:
     is_file = os.path.isfile(annotations) or is_remote(annotations)
-    if annotations.lower().endswith(".json") or not is_file:
+    if annotations.lower().endswith(".json") or is_places_list(annotations) or not is_file:
         return set()
     if is_kinetics_csv(annotations):
         return kinetics_splits(annotations)
@@ -140,6 +147,11 @@ def _is_remote_folder(root: str) -> bool:
 
 
 def _annotated(root: str, annotations: str, split: str | None, options: LabelOptions) -> Dataset:
+    if is_places_list(annotations):
+        return read_places(root, annotations, group=options.group)
+    if is_inaturalist(annotations):
+        named = split_in_name(annotations)
+        return read_inaturalist(root, annotations, split=named, group=options.group)
     if annotations.lower().endswith(".json"):
         return read_something_folder(root, annotations, group=options.group)
     if is_kinetics_csv(annotations):
@@ -161,6 +173,9 @@ def _find_annotations(root: str, split: str | None) -> str | None:
     Raises:
         UsageError: several files fit.
     """
+    known = _known_files(root)
+    if known:
+        return known[choose_split(known, split, root)]
     places = [root, os.path.join(root, "annotations")]
     own_split = split_called(own_name(root))
     if own_split:
@@ -181,6 +196,11 @@ def _find_annotations(root: str, split: str | None) -> str | None:
         if fitting:
             return fitting[0]
     return None
+
+
+def _known_files(root: str) -> dict[str, str]:
+    """The files of iNaturalist or Places365 in a folder, by split."""
+    return inaturalist_files(root) or places_lists(root)
 
 
 def _texts_in(folder: str) -> list[str]:

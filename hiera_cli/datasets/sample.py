@@ -178,6 +178,12 @@ def shorten(names: Sequence[str]) -> str:
     return ", ".join(f"'{printable(name)}'" for name in names[:MAX_SHOWN]) + more
 
 
+def first_missing(samples: Sequence[Sample], root: str) -> str:
+    """That the first missing file is not in its folder; empty where none is missing."""
+    name = next((sample.name for sample in samples if sample.path is None), None)
+    return "" if name is None else f"'{printable(name)}' is not in '{absolute(root)}'"
+
+
 def absolute(path: str) -> str:
     """The absolute path, safe to print."""
     return printable(os.path.abspath(path))  # noqa: PTH100 - any bytes

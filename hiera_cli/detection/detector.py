@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from hiera_cli.checkpoints.detector import LoadedDetector
+from hiera_cli.detection.masks import Mask, encode, paste
 
 Floats = npt.NDArray[np.float64]
 
@@ -20,19 +21,31 @@ class Boxes:
         corners: (N, 4) x1, y1, x2, y2 in pixels of the picture.
         scores: (N,) in 0..1.
         labels: (N,) class indices from 0.
+        masks: N masks in the picture's size; empty where the detector has none.
     """
 
     corners: Floats
     scores: Floats
     labels: npt.NDArray[np.int64]
+    masks: tuple[Mask, ...] = ()
 
 
 @torch.inference_mode()
-def detect_objects(detector: LoadedDetector, rgb: npt.NDArray[np.uint8]) -> Boxes:
-    """The objects in a picture (H, W, 3) uint8.
+def detect_objects(
+    detector: LoadedDetector,
+    rgb: npt.NDArray[np.uint8],
+    *,
+    size: tuple[int, int] | None = None,
+) -> Boxes:
+    """The objects in a picture.
 
     The picture is fitted into the detector's square, as ViTDet is tested: aspect kept, padded
     below and on the right.
+
+    Args:
+        detector: that looks.
+        rgb: (H, W, 3) uint8.
+        size: width and height in whose pixels the results are; None: the picture's own.
     """
     model, pixels = detector.model, detector.preprocessing
     device = next(model.parameters()).device
@@ -44,9 +57,15 @@ def detect_objects(detector: LoadedDetector, rgb: npt.NDArray[np.uint8]) -> Boxe
     square = torch.zeros(1, 3, model.size, model.size, device=device)
     square[0, :, :height, :width] = (picture[0].round().clamp(0, 255) / 255 - mean) / std
     found = model(square, [(height, width)])[0][0]
-    back = np.array([rgb.shape[1] / width, rgb.shape[0] / height] * 2)
+    wide, high = size or (rgb.shape[1], rgb.shape[0])
+    corners = found["boxes"].double().cpu().numpy() * np.array([wide / width, high / height] * 2)
+    masks = found["masks"].float().cpu() if "masks" in found else ()
     return Boxes(
-        corners=found["boxes"].double().cpu().numpy() * back,
+        corners=corners,
         scores=found["scores"].double().cpu().numpy(),
         labels=found["labels"].cpu().numpy() - 1,
+        masks=tuple(
+            encode(paste(mask, box, width=wide, height=high))
+            for mask, box in zip(masks, corners if len(masks) else (), strict=True)
+        ),
     )

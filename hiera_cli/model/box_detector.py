@@ -1,18 +1,19 @@
 """A two-stage detector on a Hiera pyramid, put together from torchvision's parts.
 
-The parts are those of ViTDet's Faster R-CNN (arXiv 2203.16527), which the Hiera paper follows:
-two hidden convolutions in the proposal network, four and a linear layer in the box head, with
-LayerNorm there. torchvision's own assembly cannot tell its pooling to align; ours does.
+The parts are those of ViTDet's Mask R-CNN (arXiv 2203.16527), which the Hiera paper follows:
+two hidden convolutions in the proposal network, four and a linear layer in the box head, four in
+the mask head, with LayerNorm there. Without the mask head it is a Faster R-CNN. torchvision's own
+assembly cannot tell its pooling to align; ours does.
 """
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from torch import Tensor, nn
 from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead, FastRCNNPredictor
 from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
@@ -29,9 +30,10 @@ from hiera_cli.model.hiera import Encoder
 from hiera_cli.model.pyramid import FeaturePyramid, Windows
 
 Target = Mapping[str, Tensor]
-"""boxes (N, 4) in pixels of the input and labels (N,) int64 from 1: 0 is the background."""
+"""boxes (N, 4) in pixels of the input, labels (N,) int64 from 1: 0 is the background; and where
+masks are learnt masks (N, H, W) bool of the picture without its padding."""
 
-BOX_PIXELS = 7
+BOX_PIXELS, MASK_PIXELS = 7, 14
 RATIOS = (0.5, 1.0, 2.0)
 
 
@@ -42,12 +44,13 @@ class BoxDetectorConfig:
     Attributes:
         num_classes: without the background.
         channels: of the pyramid and the heads.
-        head_convs: hidden convolutions of the box head.
+        head_convs: hidden convolutions of the box head, and of the mask head.
         rpn_convs: hidden convolutions of the proposal network.
         anchor_scale: side of the square anchor, in strides of its map.
         proposals: boxes that the second stage looks at.
         detections: boxes of a picture at most.
         score_threshold: below it a detection is dropped.
+        masks: whether it tells which pixels of a box belong to the thing.
     """
 
     num_classes: int
@@ -58,6 +61,7 @@ class BoxDetectorConfig:
     proposals: int = 1000
     detections: int = 100
     score_threshold: float = 0.05
+    masks: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what makes no detector.
@@ -82,6 +86,8 @@ class BoxDetectorConfig:
                 raise WeightsError(f"detector: {name} is {value!r}, not a number")
             if not low <= value <= high:
                 raise WeightsError(f"detector: {name} is {value}, not in {low}..{high}")
+        if not isinstance(self.masks, bool):
+            raise WeightsError(f"detector: masks is {self.masks!r}, not true or false")
 
 
 class BoxDetector(nn.Module):
@@ -124,8 +130,9 @@ class BoxDetector(nn.Module):
             targets: what there is to find; needed in training.
 
         Returns:
-            For each picture `boxes` (N, 4) in pixels of the input, `labels` (N,) from 1 and
-            `scores` (N,), best first; and the losses by name. One of both is empty.
+            For each picture `boxes` (N, 4) in pixels of the input, `labels` (N,) from 1, `scores`
+            (N,), best first, and of a network with masks `masks` (N, M, M), probabilities in the
+            boxes; and the losses by name. One of both is empty.
         """
         images = ImageList(pictures, list(sizes))
         levels = [n(m) for n, m in zip(self.norms, self.pyramid(pictures), strict=True)]
@@ -159,11 +166,21 @@ def _proposal_network(config: BoxDetectorConfig, strides: Sequence[int]) -> Prop
 def _box_heads(config: BoxDetectorConfig, strides: Sequence[int]) -> BoxHeads:
     """Four convolutions with LayerNorm and a linear layer; 512 boxes a picture, a quarter good."""
     width = 4 * config.channels
+    hidden = [config.channels] * config.head_convs
+    masks = {}
+    if config.masks:
+        masks = {
+            "mask_roi_pool": AlignedPool(MASK_PIXELS, strides),
+            "mask_head": MaskRCNNHeads(config.channels, hidden, 1, norm_layer=ChannelNorm),
+            "mask_predictor": MaskRCNNPredictor(
+                config.channels, config.channels, config.num_classes + 1
+            ),
+        }
     head = FastRCNNConvFCHead(
         (config.channels, BOX_PIXELS, BOX_PIXELS),
-        [config.channels] * config.head_convs,
+        hidden,
         [width],
-        norm_layer=partial(ChannelNorm),
+        norm_layer=ChannelNorm,
     )
     return BoxHeads(
         AlignedPool(BOX_PIXELS, strides),
@@ -177,4 +194,5 @@ def _box_heads(config: BoxDetectorConfig, strides: Sequence[int]) -> BoxHeads:
         score_thresh=config.score_threshold,
         nms_thresh=0.5,
         detections_per_img=config.detections,
+        **masks,
     )

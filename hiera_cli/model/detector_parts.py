@@ -65,7 +65,7 @@ class Proposals(RegionProposalNetwork):  # type: ignore[misc]
 
 
 class BoxHeads(RoIHeads):  # type: ignore[misc]
-    """The second stage, its boxes learnt by the absolute error."""
+    """The second stage, its boxes learnt by the absolute error; with or without masks."""
 
     def forward(
         self,
@@ -80,19 +80,73 @@ class BoxHeads(RoIHeads):  # type: ignore[misc]
             features: maps by level.
             proposals: of each picture, (N, 4).
             image_shapes: height and width of each picture.
-            targets: boxes and labels; needed in training.
+            targets: boxes and labels, masks where they are learnt; needed in training.
         """
-        labels: list[Tensor] = []
-        wanted: list[Tensor] = []
         if self.training:
-            proposals, _, labels, wanted = self.select_training_samples(proposals, targets)
-        pooled = self.box_roi_pool(features, proposals, image_shapes)
-        logits, deltas = self.box_predictor(self.box_head(pooled))
-        if self.training:
-            return [], box_losses(logits, deltas, torch.cat(labels), torch.cat(wanted))
+            assert targets is not None
+            return [], self._losses(features, proposals, image_shapes, targets)
+        logits, deltas = self._boxes(features, proposals, image_shapes)
         found = self.postprocess_detections(logits, deltas, proposals, image_shapes)
         names = ("boxes", "scores", "labels")
-        return [dict(zip(names, one, strict=True)) for one in zip(*found, strict=True)], {}
+        results = [dict(zip(names, one, strict=True)) for one in zip(*found, strict=True)]
+        if self.has_mask():
+            self._add_masks(results, features, image_shapes)
+        return results, {}
+
+    def _boxes(
+        self, features: dict[str, Tensor], boxes: list[Tensor], sizes: list[tuple[int, int]]
+    ) -> tuple[Tensor, Tensor]:
+        """Logits (N, K + 1) and deltas (N, 4 (K + 1)) of all boxes of all pictures."""
+        pooled = self.box_roi_pool(features, boxes, sizes)
+        logits, deltas = self.box_predictor(self.box_head(pooled))
+        return logits, deltas
+
+    def _masks(
+        self, features: dict[str, Tensor], boxes: list[Tensor], sizes: list[tuple[int, int]]
+    ) -> Tensor:
+        """Logits (N, K + 1, M, M) of all boxes of all pictures."""
+        pooled = self.mask_roi_pool(features, boxes, sizes)
+        logits: Tensor = self.mask_predictor(self.mask_head(pooled))
+        return logits
+
+    def _losses(
+        self,
+        features: dict[str, Tensor],
+        proposals: list[Tensor],
+        sizes: list[tuple[int, int]],
+        targets: list[dict[str, Tensor]],
+    ) -> dict[str, Tensor]:
+        """Losses () of a sample of boxes, and of the masks of those that hold something."""
+        boxes, matched, labels, wanted = self.select_training_samples(proposals, targets)
+        logits, deltas = self._boxes(features, boxes, sizes)
+        losses = box_losses(logits, deltas, torch.cat(labels), torch.cat(wanted))
+        if self.has_mask():
+            rows = [found.nonzero().flatten() for found in labels]
+            held = [b[row] for b, row in zip(boxes, rows, strict=True)]
+            size = 2 * self.mask_roi_pool.size  # the predictor doubles it
+            truth = [
+                masks_in_boxes(target["masks"], whose[row], box, size)
+                for target, whose, row, box in zip(targets, matched, rows, held, strict=True)
+            ]
+            kinds = torch.cat([found[row] for found, row in zip(labels, rows, strict=True)])
+            losses["loss_mask"] = mask_loss(
+                self._masks(features, held, sizes), kinds, torch.cat(truth)
+            )
+        return losses
+
+    def _add_masks(
+        self,
+        results: list[dict[str, Tensor]],
+        features: dict[str, Tensor],
+        sizes: list[tuple[int, int]],
+    ) -> None:
+        """Give each picture's detections their `masks` (N, M, M), probabilities in their boxes."""
+        logits = self._masks(features, [found["boxes"] for found in results], sizes)
+        kinds = torch.cat([found["labels"] for found in results])
+        masks = logits[torch.arange(len(kinds), device=kinds.device), kinds].sigmoid()
+        parts = torch.split(masks, [len(found["boxes"]) for found in results])
+        for found, part in zip(results, parts, strict=True):
+            found["masks"] = part
 
 
 def box_losses(logits: Tensor, deltas: Tensor, labels: Tensor, wanted: Tensor) -> dict[str, Tensor]:
@@ -108,6 +162,33 @@ def box_losses(logits: Tensor, deltas: Tensor, labels: Tensor, wanted: Tensor) -
     found = deltas.view(len(labels), -1, 4)[rows, labels[rows]]
     where = F.l1_loss(found, wanted[rows], reduction="sum") / max(1, len(labels))
     return {"loss_classifier": F.cross_entropy(logits, labels), "loss_box_reg": where}
+
+
+def masks_in_boxes(masks: Tensor, whose: Tensor, boxes: Tensor, size: int) -> Tensor:
+    """What a mask head should say of boxes: (N, size, size), 1 where half of a place is covered.
+
+    Args:
+        masks: (G, H, W) bool.
+        whose: (N,) int64, which mask a box is about.
+        boxes: (N, 4), in pixels of the masks.
+        size: places along a box's side; aligned, as Detectron2 has it.
+    """
+    rois = torch.cat([whose[:, None].to(boxes.dtype), boxes], dim=1)
+    pooled: Tensor = roi_align(masks[:, None].to(boxes.dtype), rois, size, aligned=True)
+    return (pooled[:, 0] >= 0.5).to(boxes.dtype)
+
+
+def mask_loss(logits: Tensor, labels: Tensor, wanted: Tensor) -> Tensor:
+    """Binary cross entropy () of the right classes' masks, the mean over their places.
+
+    Args:
+        logits: (N, K + 1, M, M).
+        labels: (N,) int64 from 1.
+        wanted: (N, M, M), 0 or 1.
+    """
+    chosen = logits[torch.arange(len(labels), device=labels.device), labels]
+    summed = F.binary_cross_entropy_with_logits(chosen, wanted.to(chosen.dtype), reduction="sum")
+    return summed / max(1, wanted.numel())
 
 
 class ChannelNorm(nn.Module):

@@ -4,6 +4,7 @@ What the figures do, where, and what the camera does are drawn apart from each o
 place nor the camera tells the action.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from hiera_cli.synth.staging import Shot, draw_look
 Rng = np.random.Generator
 Curve = npt.NDArray[np.float64]
 Boxes = npt.NDArray[np.float64]
+Masks = npt.NDArray[np.bool_]
 
 ACTIONS = ("walk left", "walk right", "wave", "jump", "fall")
 CAMERA = ("static", "pan left", "pan right", "tilt up", "tilt down", "zoom in", "zoom out", "shake")
@@ -68,11 +70,27 @@ def stage_play(rng: Rng, props: Props, shot: Shot) -> Play:
     return Play(Scene(layers, path, lens=6.0, look=look), actors)
 
 
-def boxes_of(play: Play, actor: Actor, shot: Shot) -> Boxes:
-    """The actor's box in each frame, (T, 4) in pixels; NaN where too little of it is seen."""
-    seen = coverage(play.scene, actor.layer, shot.width, shot.height) > SEEN
+def masks_of(play: Play, actor: Actor, shot: Shot) -> Masks:
+    """The actor's pixels in each frame, those behind others too: (T, height, width)."""
+    covered: Masks = (coverage(play.scene, actor.layer, shot.width, shot.height) > SEEN).numpy()
+    return covered
+
+
+def visible(masks: Sequence[Masks]) -> list[Masks]:
+    """What is seen of each actor, where later ones stand before earlier ones."""
+    seen = []
+    for number, mask in enumerate(masks):
+        before = np.zeros_like(mask)
+        for other in masks[number + 1 :]:
+            before |= other
+        seen.append(mask & ~before)
+    return seen
+
+
+def boxes_of(masks: Masks, shot: Shot) -> Boxes:
+    """An actor's box in each frame, (T, 4) in pixels; NaN where too little of it is seen."""
     boxes = np.full((shot.num_frames, 4), np.nan)
-    for frame, mask in enumerate(seen.numpy()):
+    for frame, mask in enumerate(masks):
         columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
         if len(columns):
             boxes[frame] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1

@@ -5,7 +5,7 @@ OUT/frames/actors_000000_0001.png   its key frame at one second
 OUT/annotations.csv                 AVA: video_id,second,x1,y1,x2,y2,action_id,person_id
 OUT/frames.csv                      the same at every frame, with the frame's number
 OUT/actions.pbtxt                   names of the actions
-OUT/annotations.json                COCO: people in the key frames
+OUT/annotations.json                COCO: people in the key frames, and what is seen of them
 """
 
 import json
@@ -17,8 +17,18 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from hiera_cli.datasets.segmentations import run_lengths
 from hiera_cli.files import output_errors, write_text
-from hiera_cli.synth.actors import ACTIONS, Play, boxes_of, stage_play
+from hiera_cli.synth.actors import (
+    ACTIONS,
+    Boxes,
+    Masks,
+    Play,
+    boxes_of,
+    masks_of,
+    stage_play,
+    visible,
+)
 from hiera_cli.synth.options import ActorOptions
 from hiera_cli.synth.props import Props
 from hiera_cli.synth.scenes import render
@@ -71,7 +81,9 @@ class _Labels:
 
     def add(self, name: str, play: Play, shot: Shot, frames: npt.NDArray[np.uint8]) -> None:
         """Note where the actors of a video are, and keep its key frames."""
-        boxes = [boxes_of(play, actor, shot) for actor in play.actors]
+        masks = [masks_of(play, actor, shot) for actor in play.actors]
+        boxes = [boxes_of(mask, shot) for mask in masks]
+        seen = visible(masks)
         scale = np.array([shot.width, shot.height] * 2)
         for person, (actor, where) in enumerate(zip(play.actors, boxes, strict=True)):
             for frame in np.flatnonzero(np.isfinite(where[:, 0])).tolist():
@@ -84,23 +96,28 @@ class _Labels:
             picture = self._out / "frames" / f"{name}_{second:04d}.png"
             with output_errors(picture):
                 Image.fromarray(frames[frame]).save(picture)
-            self._add_picture(picture, [where[frame] for where in boxes], shot)
+            here = [(w[frame], m[frame]) for w, m in zip(boxes, seen, strict=True)]
+            self._add_picture(picture, here, shot)
 
-    def _add_picture(self, picture: Path, boxes: list[npt.NDArray[np.float64]], shot: Shot) -> None:
+    def _add_picture(self, picture: Path, people: list[tuple[Boxes, Masks]], shot: Shot) -> None:
         image_id = len(self._images) + 1
         file_name = str(picture.relative_to(self._out))
         self._images.append(
             {"id": image_id, "file_name": file_name, "width": shot.width, "height": shot.height}
         )
-        for x1, y1, x2, y2 in (box.tolist() for box in boxes if np.isfinite(box).all()):
-            width, height = x2 - x1, y2 - y1
+        for box, mask in people:
+            if not np.isfinite(box).all():
+                continue
+            x1, y1, x2, y2 = box.tolist()
+            runs = {"size": [shot.height, shot.width], "counts": run_lengths(mask)}
             self._boxes.append(
                 {
                     "id": len(self._boxes) + 1,
                     "image_id": image_id,
                     "category_id": 1,
-                    "bbox": [x1, y1, width, height],
-                    "area": width * height,
+                    "bbox": [x1, y1, x2 - x1, y2 - y1],
+                    "area": int(mask.sum()),
+                    "segmentation": runs,
                     "iscrowd": 0,
                 }
             )

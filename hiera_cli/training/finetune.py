@@ -23,14 +23,14 @@ from hiera_cli.training.few_clips import FEW_VIDEOS, for_few_clips, reason
 from hiera_cli.training.head_start import HeadStart, fit_start
 from hiera_cli.training.initial import (
     Initial,
+    at_size,
     copy_weights,
-    open_architecture,
-    open_pretrained,
+    open_initial,
     seeded,
 )
 from hiera_cli.training.loop import train
 from hiera_cli.training.objectives.classification import ClassificationObjective
-from hiera_cli.training.options import ClipOptions, FinetuneOptions, RecipeName, RunOptions
+from hiera_cli.training.options import ClipOptions, FinetuneOptions, FinetuneRecipeName, RunOptions
 from hiera_cli.training.recipe import FinetuneChanges, FinetuneRecipe
 from hiera_cli.training.recipes import finetune_recipe
 from hiera_cli.training.records import Record
@@ -49,6 +49,7 @@ def finetune(
     *,
     clips: ClipOptions = DEFAULT_CLIPS,
     changes: FinetuneChanges = PAPER,
+    size: int | None = None,
 ) -> Iterator[Record]:
     """Train a classifier; the run's folder becomes a model folder.
 
@@ -57,6 +58,7 @@ def finetune(
         run: where the results go, and how the run is carried out.
         clips: which clips are taken from the videos.
         changes: what is different from the paper's recipe for the model's size.
+        size: side of the crop in pixels; None: the model's own.
 
     Yields:
         `Started`, then a `Step` for each optimizer step, an `Epoch` for each effective epoch and
@@ -66,7 +68,7 @@ def finetune(
         HieraError: the data, the model or the settings do not work out; see its kinds.
     """
     with joined_process(run.device) as process:
-        yield from train(_prepare(options, run, clips, changes, process))
+        yield from train(_prepare(options, run, clips, changes, size, process))
 
 
 def _prepare(
@@ -74,19 +76,19 @@ def _prepare(
     run: RunOptions,
     clips: ClipOptions,
     changes: FinetuneChanges,
+    size: int | None,
     process: Process,
 ) -> Run:
     """Read the data and build the model: everything before the first step."""
-    find = open_architecture if options.from_scratch else open_pretrained
-    initial = find(options.model)
+    initial = at_size(open_initial(options.model, from_scratch=options.from_scratch), size)
     data = _read(options, initial, seed=run.seed)
     kind = options.recipe or ("ssv2" if data.is_something else "usual")
     recipe = _recipe(initial, data, options, changes, kind=kind)
-    preprocessing = _preprocessing(initial, options, clips, kind)
-    source = ClipSource.of(preprocessing, clips)
+    pixels = _preprocessing(initial, options, clips, kind)
+    source = ClipSource.of(pixels, clips)
     objective = ClassificationObjective(
         data.classes,
-        preprocessing,
+        pixels,
         _mixing(recipe, len(data.classes)),
         validation=data.validation,
         source=source,
@@ -96,7 +98,7 @@ def _prepare(
         process=process,
     )
     model = build_classifier(initial, data, recipe, options, run).to(process.device)
-    start = _head_start(model, initial, data, options, run, source, preprocessing)
+    start = _head_start(model, initial, data, options, run, source, pixels)
     if start is not None:
         start.put_into(model)
     return make_run(
@@ -104,7 +106,7 @@ def _prepare(
         model,
         videos=data.training,
         source=source,
-        augmentation=_augmentation(recipe, preprocessing),
+        augmentation=_augmentation(recipe, pixels),
         symmetries=_symmetries(data.classes, recipe, options),
         recipe=recipe,
         options=run,
@@ -127,7 +129,7 @@ def _recipe(
     options: FinetuneOptions,
     changes: FinetuneChanges,
     *,
-    kind: RecipeName,
+    kind: FinetuneRecipeName,
 ) -> FinetuneRecipe:
     """The recipe of the model's size; for few clips and pretrained weights, what suits these."""
     usual = finetune_recipe(initial.config, kind=kind)
@@ -215,7 +217,7 @@ def _read(options: FinetuneOptions, initial: Initial, *, seed: int) -> LabelledV
 
 
 def _preprocessing(
-    initial: Initial, options: FinetuneOptions, clips: ClipOptions, kind: RecipeName
+    initial: Initial, options: FinetuneOptions, clips: ClipOptions, kind: FinetuneRecipeName
 ) -> Preprocessing:
     """What the trained model will expect: the initial one's, but for what was asked for.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.checkpoints.zoo import BUNDLED_MODEL, bundled_folder, find_checkpoint, unknown_model
 from hiera_cli.errors import UsageError, WeightsError
 from hiera_cli.model.config import HieraConfig
+from hiera_cli.model.window_positions import tile_positions, with_size
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -66,6 +67,44 @@ def open_pretrained(name: str) -> Initial:
     weights = {key: source.file.tensor(key) for key in (*source.file.shapes, *source.file.parts)}
     labels = source.labels if source.has_head else ()
     return Initial(source.config, source.preprocessing, labels, weights)
+
+
+def open_initial(name: str, *, from_scratch: bool) -> Initial:
+    """A model with its weights, or its shape alone.
+
+    Raises:
+        UsageError: no such model.
+        WeightsError: weights that are not available or damaged.
+    """
+    return open_architecture(name) if from_scratch else open_pretrained(name)
+
+
+def at_size(initial: Initial, size: int | None) -> Initial:
+    """Where a run begins that looks at squares of another side in pixels; None: the same.
+
+    Position embeddings are laid out anew: what repeats with the mask unit is tiled, the rest
+    interpolated. The short side grows with the crop.
+
+    Raises:
+        WeightsError: mask units do not fill the size.
+    """
+    trained, pixels = initial.config, initial.preprocessing
+    if size is None or size == trained.input_size[-1]:
+        return initial
+    config = with_size(trained, size, size)
+    weights = initial.weights
+    return replace(
+        initial,
+        config=config,
+        preprocessing=sized(pixels, size),
+        weights=None if weights is None else tile_positions(weights, trained, config),
+    )
+
+
+def sized(pixels: Preprocessing, size: int) -> Preprocessing:
+    """The preprocessing with another crop, and a short side in the same proportion to it."""
+    short_side = max(size, pixels.short_side * size // pixels.crop_size)
+    return replace(pixels, crop_size=size, short_side=short_side)
 
 
 def copy_weights(

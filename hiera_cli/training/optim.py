@@ -64,18 +64,26 @@ def decays(name: str, parameter: nn.Parameter) -> bool:
 
 
 def parameter_groups(
-    model: nn.Module, *, num_blocks: int, layer_decay: float, weight_decay: float
+    model: nn.Module,
+    *,
+    num_blocks: int,
+    layer_decay: float,
+    weight_decay: float,
+    position_lr: float | None = None,
 ) -> list[dict[str, object]]:
     """Trained parameters by learning-rate scale and weight decay, for a torch optimizer.
 
     Layer l of L learns with `layer_decay ** (L - l)` times the learning rate (BEiT, section 3.2
-    of its appendix); each group carries that factor as `lr_scale`.
+    of its appendix); each group carries that factor as `lr_scale`. Position embeddings have
+    `position_lr` instead, where it is given.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             depth = layer_of(name, num_blocks=num_blocks)
             scale = layer_decay ** (num_blocks + 1 - depth)
+            if position_lr is not None and "pos_embed" in name:
+                scale = position_lr
             decay = weight_decay if decays(name, parameter) else 0.0
             groups[scale, decay].append(parameter)
     return [
@@ -94,6 +102,7 @@ def make_optimizer(model: nn.Module, recipe: Recipe, *, num_blocks: int) -> torc
         num_blocks=num_blocks,
         layer_decay=recipe.layer_decay,
         weight_decay=recipe.weight_decay,
+        position_lr=recipe.position_lr,
     )
     if recipe.optimizer == "sgd":
         momentum = recipe.betas[0]

@@ -18,6 +18,7 @@ from hiera_cli.options import (
 
 Precision = Literal["float32", "bfloat16", "float16"]
 RecipeName = Literal["usual", "ssv2"]
+FinetuneRecipeName = Literal["usual", "ssv2", "transfer"]
 HeadStart = Literal["auto", "fit", "none"]
 
 
@@ -104,8 +105,8 @@ class FinetuneOptions:
         freeze_backbone: train the head alone (a linear probe).
         sampling: frames a stride apart, or one of each of T segments; None: the model's own.
         symmetries: what half of the clips are put through, their labels with them.
-        recipe: `usual`: Kinetics' or ImageNet's for the model's size; `ssv2`; None: by the data
-            set.
+        recipe: `usual`: Kinetics' or ImageNet's for the model's size; `ssv2`; `transfer`: pictures
+            that are not ImageNet's; None: by the data set.
         calibrate: divide the result's logits by the temperature that fits the validation.
         hold_out: files of each class that are validated on and not learnt from.
         per_class: labelled files of each class to learn from, drawn from the seed; None: all.
@@ -125,7 +126,7 @@ class FinetuneOptions:
     freeze_backbone: bool = False
     sampling: SamplingName | None = None
     symmetries: list[Symmetry] | None = None
-    recipe: RecipeName | None = None
+    recipe: FinetuneRecipeName | None = None
     calibrate: bool = False
     hold_out: int = 0
     per_class: int | None = None

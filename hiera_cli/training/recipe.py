@@ -28,6 +28,7 @@ class Recipe:
         min_area: smallest share of the frame that a training crop covers.
         flip: whether clips may be mirrored.
         layer_decay: factor on the learning rate from one block to the block below.
+        position_lr: factor on the learning rate of position embeddings; None: that of the layer.
         ema_decay: decay of the averaged weights that are validated and kept; 0: off.
         patience: validations without a better one before the run ends; 0: it never ends early.
     """
@@ -46,6 +47,7 @@ class Recipe:
     min_area: float = 0.5
     flip: bool = True
     layer_decay: float = 1.0
+    position_lr: float | None = None
     ema_decay: float = 0.0
     patience: int = 0
 
@@ -111,6 +113,7 @@ def check_recipe(recipe: Recipe) -> None:
     _check("drop path", recipe.drop_path, 0.0, 0.99)
     _check("smallest crop area", recipe.min_area, 0.001, 1.0)
     _check("layer decay", recipe.layer_decay, 0.01, 1.0)
+    _check("position embeddings' factor", recipe.position_lr or 0.0, 0.0, 1.0)
     _check("EMA decay", recipe.ema_decay, 0.0, 0.999999)
     _check("patience", recipe.patience, 0, 1_000_000)
 
@@ -190,6 +193,7 @@ class FinetuneChanges(RecipeChanges):
 
     head_dropout: float | None = None
     layer_decay: float | None = None
+    position_lr: float | None = None
     label_smoothing: float | None = None
     mixup: float | None = None
     cutmix: float | None = None

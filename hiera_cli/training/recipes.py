@@ -12,7 +12,7 @@ from typing import Literal
 
 from hiera_cli.errors import UsageError
 from hiera_cli.model.config import HieraConfig
-from hiera_cli.training.options import RecipeName
+from hiera_cli.training.options import FinetuneRecipeName, RecipeName
 from hiera_cli.training.recipe import FinetuneRecipe, PretrainRecipe
 
 Size = Literal["tiny", "small", "base", "base_plus", "large", "huge", "motion"]
@@ -106,6 +106,14 @@ _SSV2_FINETUNE_32 = replace(
 )
 LONG_CLIP = 32  # frames
 
+# iNaturalist and Places (paper, A.2): ImageNet's rows, but for what the paper searched for on each
+# data set: learning rate and epochs (not told), layer decay in 0.875, 0.9, 0.925, drop path in 0.1
+# to 0.5, dropout in 0.1, 0.2, 0.3. Here the middle of the searched layer decays and dropouts.
+_TRANSFER_LAYER_DECAY = 0.9
+_TRANSFER_DROPOUT = 0.2
+_LARGE_PICTURE = 448  # pixels, at which position embeddings of Hiera-H learn half as fast as the
+_LARGE_PICTURE_POSITION_LR = 0.5  # head instead of by the layer-wise rule
+
 # Our own, for camera-motion: a small network that sees many clips, where what is filmed matters
 # little and where blends of two movements are no movement at all. Its clips have 32 mask units
 # only (Hiera-B's 392), so fewer of them are hidden.
@@ -177,23 +185,36 @@ def pretrain_recipe(config: HieraConfig, *, kind: RecipeName = "usual") -> Pretr
     if kind == "ssv2":
         _check_video(config)
         return _SSV2_PRETRAIN
-    found = PRETRAIN.get((config.is_video, _size(config)))
+    found = PRETRAIN.get((config.is_video, size_of(config)))
     return found or PRETRAIN[config.is_video, "base"]
 
 
-def finetune_recipe(config: HieraConfig, *, kind: RecipeName = "usual") -> FinetuneRecipe:
+def finetune_recipe(config: HieraConfig, *, kind: FinetuneRecipeName = "usual") -> FinetuneRecipe:
     """The fine-tuning recipe of a model's size, or that of the base model.
 
     Something-Something has two rows, both of Hiera-L: for clips of 16 and of 32 frames.
 
     Raises:
-        UsageError: Something-Something's recipe for an image model.
+        UsageError: Something-Something's recipe for an image model, or `transfer` for video.
     """
     if kind == "ssv2":
         _check_video(config)
         return _SSV2_FINETUNE_32 if config.input_size[0] >= LONG_CLIP else _SSV2_FINETUNE
-    found = FINETUNE.get((config.is_video, _size(config)))
-    return found or FINETUNE[config.is_video, "base"]
+    found = FINETUNE.get((config.is_video, size_of(config))) or FINETUNE[config.is_video, "base"]
+    return _transferred(found, config) if kind == "transfer" else found
+
+
+def _transferred(recipe: FinetuneRecipe, config: HieraConfig) -> FinetuneRecipe:
+    """ImageNet's recipe for other pictures."""
+    if config.is_video:
+        raise UsageError("the transfer recipe is for image models", hint="choose one with -m")
+    large = size_of(config) == "huge" and config.input_size[-1] >= _LARGE_PICTURE
+    return replace(
+        recipe,
+        layer_decay=_TRANSFER_LAYER_DECAY,
+        head_dropout=_TRANSFER_DROPOUT,
+        position_lr=_LARGE_PICTURE_POSITION_LR if large else None,
+    )
 
 
 def _check_video(config: HieraConfig) -> None:
@@ -201,5 +222,6 @@ def _check_video(config: HieraConfig) -> None:
         raise UsageError("the ssv2 recipe is for video models", hint="choose one with -m")
 
 
-def _size(config: HieraConfig) -> Size:
+def size_of(config: HieraConfig) -> Size:
+    """Which of the paper's sizes a network is; base where it is none."""
     return _WIDTH_AND_BLOCKS.get((config.embed_dim, config.stages), "base")

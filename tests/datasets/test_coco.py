@@ -43,6 +43,27 @@ def test_what_cannot_be_meant(tmp_path, changes, message):
         read(tmp_path, **changes)
 
 
+def test_shapes_are_read_where_they_are_asked_for(tmp_path):
+    square = [[4, 6, 14, 6, 14, 14, 4, 14]]
+    path = write_document(tmp_path / "a.json", document(segmentation=square))
+    (box,) = read_coco(path, masks=True).pictures[0].boxes
+    assert [list(part) for part in box.segmentation.polygons] == square
+    assert read_coco(path).pictures[0].boxes[0].segmentation is None
+    crowd = {"size": [30, 40], "counts": [100, 50, 1050]}
+    path = write_document(tmp_path / "b.json", document(segmentation=crowd, iscrowd=1))
+    (box,) = read_coco(path, masks=True).pictures[0].boxes
+    assert (box.is_crowd, list(box.segmentation.runs)) == (True, [100, 50, 1050])
+    line = write_document(tmp_path / "c.json", document(segmentation=[[4, 6, 5, 6, 9, 6]]))
+    data = read_coco(line, masks=True)
+    assert (data.num_boxes, data.num_outside, data.has_masks) == (0, 1, True)
+    nothing = write_document(tmp_path / "d.json", document())
+    with pytest.raises(UsageError, match="annotation 1 has no segmentation"):
+        read_coco(nothing, masks=True)
+    wrong = write_document(tmp_path / "e.json", document(segmentation=[[4, 6]]))
+    with pytest.raises(UsageError, match=r"annotation 1: \[4, 6\] is no polygon"):
+        read_coco(wrong, masks=True)
+
+
 def test_boxes_beyond_the_picture_are_counted(tmp_path):
     clipped = read(tmp_path / "a", bbox=[35, 6, 10, 8])
     assert clipped.pictures[0].boxes[0].x2 == 40

@@ -1,6 +1,6 @@
 import numpy as np
 
-from hiera_cli.synth.actors import ACTIONS, boxes_of, stage_play
+from hiera_cli.synth.actors import ACTIONS, boxes_of, masks_of, stage_play, visible
 from hiera_cli.synth.figure import SIZE, Clothes, Pose, paint
 from hiera_cli.synth.props import Props
 from hiera_cli.synth.staging import Shot
@@ -40,13 +40,22 @@ def test_walkers_go_where_their_action_says_relative_to_the_world():
 def test_boxes_hold_the_figure_alone():
     shot = Shot(8, 4, 80, 60)
     play = plays(1, shot)[0]
-    boxes = boxes_of(play, play.actors[0], shot)
+    boxes = boxes_of(masks_of(play, play.actors[0], shot), shot)
     assert boxes.shape == (8, 4)
     seen = boxes[np.isfinite(boxes[:, 0])]
     assert len(seen) > 0
     assert (seen >= 0).all()
     assert (seen[:, 2] <= 80).all()
     assert (seen[:, 3] <= 60).all()
+
+
+def test_whoever_stands_before_others_hides_them():
+    back, front = np.zeros((1, 2, 3), bool), np.zeros((1, 2, 3), bool)
+    back[0, :, :2] = front[0, 0, 1:] = True
+    hidden, seen = visible([back, front])
+    assert hidden[0].tolist() == [[True, False, False], [True, True, False]]
+    assert seen is not front
+    assert (seen == front).all()
 
 
 def test_all_actions_are_played():

@@ -46,6 +46,18 @@ def test_depth_of_parameters(name: str, layer: int) -> None:
     assert layer_of(name, num_blocks=4) == layer
 
 
+def test_position_embeddings_may_have_a_factor_of_their_own(config: HieraConfig) -> None:
+    model = Hiera(config)
+    groups = parameter_groups(
+        model, num_blocks=4, layer_decay=0.5, weight_decay=0.05, position_lr=0.25
+    )
+    scales = {id(p): g["lr_scale"] for g in groups for p in g["params"]}
+    assert scales[id(model.pos_embed_spatial)] == 0.25
+    assert scales[id(model.patch_embed.proj.weight)] == 0.5**5
+    optimizer = make_optimizer(model, replace(RECIPE, position_lr=0.25), num_blocks=4)
+    assert 0.25 in {group["lr_scale"] for group in optimizer.param_groups}
+
+
 def test_every_parameter_is_in_one_group_with_its_scale(config: HieraConfig) -> None:
     model = Hiera(config)
     groups = parameter_groups(model, num_blocks=4, layer_decay=0.5, weight_decay=0.05)

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
@@ -86,6 +86,29 @@ def test_something_something_follows_the_paper(frames: int, row: tuple[float, ..
     before = pretrain_recipe(config, kind="ssv2")
     assert values_of(before, "mask_ratio") == (1600, 30, 1024, 4, 8e-4, 0.2, 0.9)
     assert (before.clip_norm, before.min_area, before.flip) == (0.02, 0.5, False)
+
+
+@pytest.mark.parametrize("size", [224, 448])
+@pytest.mark.parametrize("name", [name for name in FINETUNE_ROWS if "16x224" not in name])
+def test_transfer_is_imagenets_recipe_within_what_the_paper_searched(name: str, size: int) -> None:
+    """Table 14b, and appendix A.2: layer decay, drop path and dropout out of lists; H at 448."""
+    config = replace(config_of(name), input_size=(size, size))
+    recipe = finetune_recipe(config, kind="transfer")
+    assert values_of(recipe) == FINETUNE_ROWS[name][: len(COLUMNS)]
+    assert recipe.layer_decay in (0.875, 0.9, 0.925)
+    assert recipe.head_dropout in (0.1, 0.2, 0.3)
+    assert 0.1 <= recipe.drop_path <= 0.5
+    assert recipe.position_lr == (0.5 if (name, size) == ("hiera_huge_224", 448) else None)
+    imagenet = finetune_recipe(config)
+    changed = {"layer_decay", "head_dropout", "position_lr"}
+    for field in fields(recipe):
+        if field.name not in changed:
+            assert getattr(recipe, field.name) == getattr(imagenet, field.name)
+
+
+def test_transfer_is_for_pictures() -> None:
+    with pytest.raises(UsageError, match="transfer recipe is for image models"):
+        finetune_recipe(config_of("hiera_base_16x224"), kind="transfer")
 
 
 def test_something_something_is_video() -> None:

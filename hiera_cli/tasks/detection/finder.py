@@ -36,10 +36,11 @@ class Finder:
     def boxes(self, rgb: Picture, seconds: float) -> list[tuple[str, TimedBox]]:
         """The boxes of a frame (H, W, 3) uint8 with their classes, best first."""
         found = self.find(rgb)
-        rows = zip(found.corners.tolist(), found.scores.tolist(), found.labels, strict=True)
+        masks = found.masks or (None,) * len(found.labels)
+        boxes = zip(found.corners.tolist(), found.scores.tolist(), masks, strict=True)
         return [
-            (self.labels[label], TimedBox(seconds, x1, y1, x2, y2, score))
-            for (x1, y1, x2, y2), score, label in rows
+            (self.labels[label], TimedBox(seconds, x1, y1, x2, y2, score, mask))
+            for label, ((x1, y1, x2, y2), score, mask) in zip(found.labels, boxes, strict=True)
             if self.labels[label] in self.kept and x2 > x1 and y2 > y1
         ]
 

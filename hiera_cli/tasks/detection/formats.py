@@ -1,6 +1,7 @@
 """Tracks in the formats that others read: rows of AVA's CSV, and COCO JSON."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +66,26 @@ def _image(video: VideoTracks, number: int, box: TimedBox) -> dict[str, Any]:
     }
 
 
+def track_entry(track: TrackRecord) -> dict[str, Any]:
+    """A track as JSON types; of masks only those that are there, as COCO writes them."""
+    entry = asdict(replace(track, boxes=()))
+    boxes = [asdict(replace(box, mask=None)) for box in track.boxes]
+    for written, box in zip(boxes, track.boxes, strict=True):
+        del written["mask"]
+        if box.mask is not None:
+            written["segmentation"] = box.mask.to_json()
+    return entry | {"boxes": boxes}
+
+
 def _annotation(track: TrackRecord, box: TimedBox, image_id: int, category: int) -> dict[str, Any]:
     width, height = box.x2 - box.x1, box.y2 - box.y1
+    shape = {} if box.mask is None else {"segmentation": box.mask.to_json()}
     return {
         "image_id": image_id,
         "category_id": category,
         "bbox": [box.x1, box.y1, width, height],
-        "area": width * height,
+        "area": width * height if box.mask is None else box.mask.area,
+        **shape,
         "iscrowd": 0,
         "score": box.score,
         "track_id": track.track,

@@ -4,6 +4,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hiera_cli.detection.masks import Mask
+
 
 @dataclass(frozen=True, slots=True)
 class TimedBox:
@@ -13,6 +15,7 @@ class TimedBox:
         time_seconds: presentation time.
         x1, y1, x2, y2: corners in pixels as displayed.
         score: of the detection; 1 for given boxes.
+        mask: of the frame, where a detector finds masks.
     """
 
     time_seconds: float
@@ -21,6 +24,7 @@ class TimedBox:
     x2: float
     y2: float
     score: float
+    mask: Mask | None = None
 
     @property
     def corners(self) -> tuple[float, float, float, float]:
@@ -37,7 +41,7 @@ class Track:
 
 
 def box_between(boxes: Sequence[TimedBox], instant: float, *, reach: float) -> TimedBox | None:
-    """Where a track is at an instant; it moves evenly from box to box.
+    """Where a track is at an instant; it moves evenly from box to box, between them without mask.
 
     Args:
         boxes: of the track, ascending in time.

@@ -16,7 +16,8 @@ from hiera_cli.errors import Failure
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.training.data.batches import normalised
 from hiera_cli.training.data.samples import SampleBatch
-from hiera_cli.training.distributed import Process, gather_objects
+from hiera_cli.training.detection.held_out import at_work, of_all
+from hiera_cli.training.distributed import Process
 from hiera_cli.training.records import DetectionValidation
 from hiera_cli.video.info import Limits
 
@@ -71,13 +72,9 @@ class ActionObjective:
         if self._validation is None:
             return None
         network = cast(Hiera, model)
-        was_training = network.training
-        network.eval()
-        found = list(self._score(network, share_of(self._validation, self._process)))
-        network.train(was_training)
-        everywhere = [item for part in gather_objects(found) for item in part]
-        scored = [item for item in everywhere if isinstance(item, ScoredFrame)]
-        num_failed = len(everywhere) - len(scored)
+        with at_work(network):
+            found = self._score(network, share_of(self._validation, self._process))
+        scored, num_failed = of_all(found)
         scores = summarise(self._validation, scored, view="whole", num_failed=num_failed, model="")
         mean_ap = scores.mean_ap or 0.0
         return DetectionValidation(mean_ap, mean_ap, len(scored), num_failed)

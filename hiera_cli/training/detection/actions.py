@@ -23,9 +23,9 @@ from hiera_cli.training.distributed import Process, joined_process
 from hiera_cli.training.initial import (
     Initial,
     copy_weights,
-    open_architecture,
-    open_pretrained,
+    open_initial,
     seeded,
+    sized,
 )
 from hiera_cli.training.loop import train
 from hiera_cli.training.optim import cosine
@@ -86,20 +86,15 @@ def _prepare(
     """Read the data and build the model: everything before the first step."""
     data = read_keyframes(options.data, split="train")
     validation = find_validation(data, options)
-    initial = (open_architecture if options.from_scratch else open_pretrained)(options.model)
+    initial = open_initial(options.model, from_scratch=options.from_scratch)
     with seeded(run.seed):
         model = make_action_detector(initial, wanted, recipe, num_classes=len(data.actions))
     model.gradient_checkpointing = run.checkpoint_activations
     if options.freeze_backbone:
         model.requires_grad_(requires_grad=False)
         model.head.requires_grad_()
-    size, before = model.config.input_size[-1], initial.preprocessing
-    pixels = replace(
-        before,
-        crop_size=size,
-        short_side=max(size, before.short_side * size // before.crop_size),
-        frame_stride=clips.frame_stride or before.frame_stride,
-    )
+    before = sized(initial.preprocessing, model.config.input_size[-1])
+    pixels = replace(before, frame_stride=clips.frame_stride or before.frame_stride)
     limits, isolate = Limits.of(clips), clips.isolate is not False
     samples = KeyFrameSamples(
         data,

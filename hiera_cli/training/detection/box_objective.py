@@ -1,4 +1,4 @@
-"""What an object detector minimises and is measured by: its four losses, COCO's AP."""
+"""What an object detector minimises and is measured by: its losses, COCO's AP."""
 
 import logging
 from dataclasses import replace
@@ -11,15 +11,15 @@ from hiera_cli.checkpoints.detector import LoadedDetector, save_detector
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.datasets.coco import CocoDataset
 from hiera_cli.detection.coco_evaluation import (
-    PictureBoxes,
-    can_score_boxes,
     find_all,
     score_boxes,
 )
+from hiera_cli.detection.masks import can_encode
 from hiera_cli.model.box_detector import BoxDetector
 from hiera_cli.training.data.samples import SampleBatch
+from hiera_cli.training.detection.held_out import at_work, of_all
 from hiera_cli.training.detection.pictures import stack
-from hiera_cli.training.distributed import Process, gather_objects
+from hiera_cli.training.distributed import Process
 from hiera_cli.training.records import DetectionValidation
 from hiera_cli.video.info import Limits
 
@@ -49,12 +49,12 @@ class BoxObjective:
         self._data, self._preprocessing = data, preprocessing
         self._validation = validation
         self._limits, self._process = limits, process
-        if validation is not None and not can_score_boxes():
+        if validation is not None and not can_encode():
             logger.warning("no validation: it needs pycocotools (the `detection` extra)")
             self._validation = None
 
     def loss(self, forward: nn.Module, batch: SampleBatch) -> Tensor:
-        """The sum () of the four losses: proposals and boxes, what and where."""
+        """The sum () of the losses: proposals and boxes, what and where, and masks."""
         samples = batch.samples
         device = samples[0].boxes.device
         mean, std = (
@@ -64,8 +64,7 @@ class BoxObjective:
         pixels = [sample.pixels for sample in samples]
         pictures = stack(pixels, self._preprocessing.crop_size, mean, std)
         sizes = [(picture.shape[1], picture.shape[2]) for picture in pixels]
-        targets = [{"boxes": s.boxes, "labels": s.labels} for s in samples]
-        losses: dict[str, Tensor] = forward(pictures, sizes, targets)[1]
+        losses: dict[str, Tensor] = forward(pictures, sizes, [s.target for s in samples])[1]
         return torch.stack([value.float() for value in losses.values()]).sum()
 
     def visible_tokens(self, num_clips: int) -> int:
@@ -76,23 +75,20 @@ class BoxObjective:
         """Nothing to compare with."""
 
     def validate(self, model: nn.Module) -> DetectionValidation | None:
-        """COCO's AP; None without held-out pictures."""
+        """COCO's AP, of masks where they are learnt; None without held-out pictures."""
         data = self._validation
         if data is None:
             return None
         assert isinstance(model, BoxDetector)
-        was_training = model.training
-        model.eval()
         detector = LoadedDetector(model, "", self._preprocessing, self._data.classes)
         mine = slice(self._process.rank, None, self._process.world_size)
         share = replace(data, pictures=data.pictures[mine])
-        found = list(find_all(detector, share, limits=self._limits))
-        model.train(was_training)
-        everywhere = [item for part in gather_objects(found) for item in part]
-        results = [item for item in everywhere if isinstance(item, PictureBoxes)]
-        num_failed = len(everywhere) - len(results)
+        with at_work(model):
+            found = list(find_all(detector, share, limits=self._limits))
+        results, num_failed = of_all(found)
         scores = score_boxes(data, results, num_failed=num_failed, model="")
-        return DetectionValidation(scores.ap or 0.0, scores.ap50 or 0.0, len(results), num_failed)
+        best = scores.masks or scores
+        return DetectionValidation(best.ap or 0.0, best.ap50 or 0.0, len(results), num_failed)
 
     def save(self, folder: Path, model: nn.Module) -> None:
         """Write the detector as a model folder."""

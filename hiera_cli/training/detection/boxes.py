@@ -1,4 +1,4 @@
-"""Training of object detectors on COCO files, put together."""
+"""Training of object detectors on COCO and VOC files, put together."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -6,8 +6,10 @@ from dataclasses import asdict, replace
 from torch import nn
 
 from hiera_cli.checkpoints.preprocessing import Preprocessing
-from hiera_cli.datasets.coco import CocoDataset, find_coco, read_coco
-from hiera_cli.errors import NoInputError, UsageError
+from hiera_cli.datasets.boxes import find_boxes, read_boxes
+from hiera_cli.datasets.coco import CocoDataset
+from hiera_cli.detection.masks import check_can_draw
+from hiera_cli.errors import UsageError
 from hiera_cli.model.box_detector import BoxDetector, BoxDetectorConfig
 from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.hiera import Encoder, Hiera
@@ -27,14 +29,14 @@ from hiera_cli.training.distributed import Process, joined_process
 from hiera_cli.training.initial import (
     Initial,
     copy_weights,
-    open_architecture,
-    open_pretrained,
+    open_initial,
     seeded,
 )
 from hiera_cli.training.loop import train
 from hiera_cli.training.optim import stepped
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
 from hiera_cli.training.recipe import RecipeChanges
+from hiera_cli.training.recipes import size_of
 from hiera_cli.training.records import Record
 from hiera_cli.training.run import Run, assemble_run
 from hiera_cli.video.info import Limits
@@ -52,15 +54,17 @@ def finetune_boxes(
     clips: ClipOptions,
     shape: DetectorChanges,
     changes: RecipeChanges,
+    masks: bool = False,
 ) -> Iterator[Record]:
     """Train an object detector; the run's folder becomes a model for `hiera eval --task boxes`.
 
     Args:
-        options: which image model, on what COCO data set.
+        options: which image model, on what COCO or VOC data set.
         run: where the results go, and how the run is carried out.
         clips: what reading a file may cost.
         shape: what is different from the paper's detector and jitter.
         changes: what is different from the paper's recipe.
+        masks: learn masks, too: a model for `hiera eval --task masks`.
 
     Yields:
         `Started`, then a `Step` for each optimizer step, an `Epoch` for each epoch and a
@@ -71,10 +75,10 @@ def finetune_boxes(
     """
     refuse_others(options, used=USED)
     refuse_others(clips, used=CLIPS_USED)
-    recipe = changed(BoxRecipe(), changes, unused=RECIPE_UNUSED)
-    boxes = shaped(BoxOptions(), shape)
+    _ = changed(BoxRecipe(), changes, unused=RECIPE_UNUSED)  # before anything is read
+    boxes = replace(shaped(BoxOptions(), shape), masks=masks)
     with joined_process(run.device) as process:
-        yield from train(_prepare(options, run, clips, boxes, recipe, process))
+        yield from train(_prepare(options, run, clips, boxes, changes, process))
 
 
 def _prepare(
@@ -82,13 +86,16 @@ def _prepare(
     run: RunOptions,
     clips: ClipOptions,
     boxes: BoxOptions,
-    recipe: BoxRecipe,
+    changes: RecipeChanges,
     process: Process,
 ) -> Run:
     """Read the data and build the model: everything before the first step."""
-    data = read_coco(find_coco(options.data, split="train"))
-    validation = find_validation(data, options)
-    initial = (open_architecture if options.from_scratch else open_pretrained)(options.model)
+    if boxes.masks:
+        check_can_draw()
+    data = read_boxes(find_boxes(options.data, split="train"), masks=boxes.masks)
+    validation = find_validation(data, options, masks=boxes.masks)
+    initial = open_initial(options.model, from_scratch=options.from_scratch)
+    recipe = changed(box_recipe(initial.config), changes, unused=RECIPE_UNUSED)
     with seeded(run.seed):
         model = make_detector(initial, boxes, recipe, num_classes=len(data.classes))
     encoder = model.pyramid.encoder
@@ -99,7 +106,7 @@ def _prepare(
     limits = Limits.of(clips)
     samples = PictureSamples(
         data.pictures,
-        Jitter(boxes.size, boxes.min_scale, boxes.max_scale, recipe.flip),
+        Jitter(boxes.size, boxes.min_scale, boxes.max_scale, recipe.flip, boxes.masks),
         seed=run.seed,
         limits=limits,
     )
@@ -117,23 +124,33 @@ def _prepare(
     )
 
 
-def find_validation(data: CocoDataset, options: FinetuneOptions) -> CocoDataset | None:
+def find_validation(
+    data: CocoDataset, options: FinetuneOptions, *, masks: bool
+) -> CocoDataset | None:
     """The pictures to validate on: `--val`, or the training data's val split, if it has one.
 
     Raises:
         UsageError: `--val` cannot be read, or has other classes.
     """
     try:
-        found = read_coco(find_coco(options.val or options.data, split="val"))
-    except (UsageError, NoInputError):
+        path = find_boxes(options.val or options.data, split="val")
+    except UsageError:
         if options.val:
             raise
         return None
-    if found.path == data.path:
+    if path == data.path:
         return None
+    found = read_boxes(path, masks=masks)
     if found.classes != data.classes:
         raise UsageError(f"the classes of {found.path} are not those of {data.path}")
     return found
+
+
+def box_recipe(config: HieraConfig) -> BoxRecipe:
+    """The paper's recipe for an encoder (table 15): of Hiera-L, or of B and B+ for all others."""
+    if size_of(config) == "large":
+        return BoxRecipe(lr=3e-5, drop_path=0.4)
+    return BoxRecipe()
 
 
 def make_detector(
@@ -160,6 +177,7 @@ def make_detector(
         head_convs=boxes.head_convs,
         anchor_scale=boxes.anchor_scale,
         proposals=boxes.proposals,
+        masks=boxes.masks,
     )
     large = boxes.size > trained.input_size[-1]
     windows = windows_for(config, trained.input_size) if large else None

@@ -72,10 +72,11 @@ class BoxOptions:
     Attributes:
         size: side of the square input in pixels.
         width: channels of the pyramid and the heads.
-        head_convs: hidden convolutions of the box head.
+        head_convs: hidden convolutions of the box head, and of the mask head.
         anchor_scale: side of the square anchors, in strides of their maps.
         proposals: boxes that the second stage looks at.
         min_scale, max_scale: of training pictures, where 1 just fits the input.
+        masks: whether it learns masks, too.
     """
 
     size: int = 1024
@@ -85,6 +86,7 @@ class BoxOptions:
     proposals: int = 1000
     min_scale: float = 0.1
     max_scale: float = 2.0
+    masks: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values that cannot mean anything.

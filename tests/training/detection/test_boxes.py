@@ -5,9 +5,15 @@ import pytest
 import torch
 
 from hiera_cli.checkpoints.detector import open_detector
+from hiera_cli.checkpoints.zoo import find_model
 from hiera_cli.errors import UsageError
 from hiera_cli.model.window_positions import tile_positions
-from hiera_cli.training.detection.boxes import finetune_boxes, fresh_encoder, make_detector
+from hiera_cli.training.detection.boxes import (
+    box_recipe,
+    finetune_boxes,
+    fresh_encoder,
+    make_detector,
+)
 from hiera_cli.training.detection.options import (
     BoxOptions,
     BoxRecipe,
@@ -21,7 +27,7 @@ from hiera_cli.training.optim import stepped
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
 from hiera_cli.training.recipe import FinetuneChanges
 from hiera_cli.training.records import Epoch, Skipped, Started, Step
-from tests.coco import CLASSES, write_shapes
+from tests.coco import CLASSES, write_shapes, write_voc
 from tests.configs import tiny_image, tiny_video
 
 SHAPE = DetectorChanges(size=64, width=16, head_convs=1, anchor_scale=4, proposals=20,
@@ -38,13 +44,16 @@ def shapes(tmp_path):
     return folder.parent
 
 
-def train(shapes, out, **changes):
+def train(shapes, out, *, masks=False, **changes):
     options = FinetuneOptions(
         data=str(shapes), model=str(shapes.parent / "config.json"), from_scratch=True
     )
     run = RunOptions(out=out, device="cpu", workers=0)
     changed_recipe = replace(CHANGES, **changes)
-    return list(finetune_boxes(options, run, clips=CLIPS, shape=SHAPE, changes=changed_recipe))
+    records = finetune_boxes(
+        options, run, clips=CLIPS, shape=SHAPE, changes=changed_recipe, masks=masks
+    )
+    return list(records)
 
 
 def test_a_run_is_a_detector(shapes, tmp_path):
@@ -60,6 +69,36 @@ def test_a_run_is_a_detector(shapes, tmp_path):
     assert (opened.model.size, opened.preprocessing.crop_size) == (64, 64)
     again = train(shapes, tmp_path / "run")
     assert [type(record) for record in again] == [Started]
+
+
+def test_a_run_with_masks(shapes, tmp_path):
+    write_shapes(shapes / "val", num=2, seed=1)
+    records = train(shapes, tmp_path / "run", masks=True, epochs=1)
+    assert records[-1].validation.num_samples == 2
+    opened = open_detector(str(tmp_path / "run"))
+    assert opened.model.config.masks
+    path = shapes / "val" / "annotations.json"
+    path.write_text(path.read_text().replace('"segmentation"', '"shape"'))
+    with pytest.raises(UsageError, match="annotation 1 has no segmentation"):
+        train(shapes, tmp_path / "other", masks=True)
+
+
+def test_a_run_on_voc_files_is_that_on_the_same_boxes_as_coco(shapes, tmp_path):
+    write_shapes(shapes / "val", num=2, seed=1)
+    for split in ("train", "val"):
+        write_voc(shapes / split, tmp_path / "voc", split=split)
+    coco = train(shapes, tmp_path / "coco", epochs=1)
+    (tmp_path / "voc" / "JPEGImages" / "val_1.png").unlink()
+    options = FinetuneOptions(data=str(tmp_path / "voc"), from_scratch=True,
+                              model=str(tmp_path / "config.json"))  # fmt: skip
+    run = RunOptions(out=tmp_path / "run", device="cpu", workers=0)
+    changes = replace(CHANGES, epochs=1)
+    voc = list(finetune_boxes(options, run, clips=CLIPS, shape=SHAPE, changes=changes))
+    assert set(open_detector(str(tmp_path / "run")).labels) == set(CLASSES)
+    assert [record.loss for record in voc if isinstance(record, Step)] == pytest.approx(
+        [record.loss for record in coco if isinstance(record, Step)], rel=0.2
+    )
+    assert (voc[-1].validation.num_samples, voc[-1].validation.num_failed) == (1, 1)
 
 
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(shapes, tmp_path):
@@ -97,6 +136,24 @@ def test_numbers_of_other_tasks_are_refused():
         shaped(BoxOptions(), DetectorChanges(stride=16))
     with pytest.raises(UsageError, match="--calibrate, --symmetry"):
         refuse_others(FinetuneOptions(data="x", calibrate=True, symmetries=["mirror"]), used=())
+
+
+@pytest.mark.parametrize(
+    ("name", "lr", "drop_path"),
+    [
+        ("hiera_base_224", 3.5e-5, 0.2),
+        ("hiera_base_plus_224", 3.5e-5, 0.2),
+        ("hiera_large_224", 3e-5, 0.4),
+    ],
+)
+def test_the_papers_recipe(name, lr, drop_path):
+    """Table 15."""
+    recipe = box_recipe(find_model(name).config)
+    assert (recipe.lr, recipe.drop_path, recipe.batch_size, recipe.epochs) == (
+        lr, drop_path, 64, 100,
+    )  # fmt: skip
+    assert (recipe.optimizer, recipe.betas, recipe.weight_decay) == ("adamw", (0.9, 0.999), 0.1)
+    assert (recipe.layer_decay, BoxOptions().min_scale, BoxOptions().max_scale) == (1.0, 0.1, 2.0)
 
 
 def test_the_papers_schedule():
