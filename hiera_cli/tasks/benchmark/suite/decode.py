@@ -61,7 +61,10 @@ class _Contest:
 
     def engine(self, *, threads: int | None = None) -> EngineOptions:
         return EngineOptions(
-            model=self.options.model, device=str(self.device), threads=threads, isolate=True
+            model="camera-motion" if self.options.tiny else self.options.model,
+            device=str(self.device),
+            threads=threads,
+            isolate=True,
         )
 
     @contextmanager

@@ -144,12 +144,8 @@ class Race:
 
 
 def _as_features(clips: Mapping[str, list[ClipResult]]) -> Features:
-    return {
-        path: torch.from_numpy(
-            np.stack([clip.features for clip in all_ if clip.features is not None])
-        )
-        for path, all_ in clips.items()
-    }
+    stacked = {path: [clip.features for clip in all_] for path, all_ in clips.items()}
+    return {path: torch.from_numpy(np.stack(rows)) for path, rows in stacked.items()}  # type: ignore[arg-type]
 
 
 def _smallest_cosine(features: Features, expected: Features) -> float:

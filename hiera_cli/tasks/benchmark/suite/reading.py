@@ -60,8 +60,15 @@ def reading_figures(files: Sequence[InputPath], loader: LoaderOptions) -> Readin
     with computing_threads(1):
         costs = [0.0] + [_thread_ms(layer, good, loader) for layer in layers]
         isolated = _isolated_ms(good, loader)
-    steps = [after - before for before, after in pairwise(costs)]
-    return ReadingFigures(*steps, isolated - costs[-1])
+    opening, survey, decoding, converting, cropping = (b - a for a, b in pairwise(costs))
+    return ReadingFigures(
+        open_ms=opening,
+        survey_ms=survey,
+        decode_ms=decoding,
+        convert_ms=converting,
+        crop_ms=cropping,
+        isolate_ms=isolated - costs[-1],
+    )
 
 
 def _is_in_order(path: str, loader: LoaderOptions) -> bool:
