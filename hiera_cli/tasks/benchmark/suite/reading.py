@@ -4,6 +4,7 @@ Each layer does what the one before does and one thing more; the difference is t
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from hiera_cli.tasks.benchmark.timing import cpu_seconds
 from hiera_cli.video.clips import ClipReader
 from hiera_cli.video.crops import Crops, crop_frame
 from hiera_cli.video.decode import Frame, decode_video
-from hiera_cli.video.passes import DoubtError, wanted_frames
+from hiera_cli.video.passes import DoubtError, all_frames, wanted_frames
 from hiera_cli.video.reader import Reader
 from hiera_cli.video.sampling import plan_clips
 from hiera_cli.video.survey import predicted_timeline
@@ -48,14 +49,14 @@ class ReadingFigures:
 
 
 def reading_figures(files: Sequence[InputPath], loader: LoaderOptions) -> ReadingFigures:
-    """The split, over the videos in good order.
+    """The split, over the videos that one pass suffices for.
 
     Raises:
         NoInputError: none is.
     """
-    good = [file.path for file in files if _is_in_order(file.path, loader)]
+    good = [file.path for file in files if _is_readable(file.path, loader)]
     if not good:
-        raise NoInputError("none of the videos is in good order")
+        raise NoInputError("none of the videos can be read in one pass")
     layers = (_open, _survey, _decode, _read, _crop)
     with computing_threads(1):
         costs = [0.0] + [_thread_ms(layer, good, loader) for layer in layers]
@@ -71,9 +72,10 @@ def reading_figures(files: Sequence[InputPath], loader: LoaderOptions) -> Readin
     )
 
 
-def _is_in_order(path: str, loader: LoaderOptions) -> bool:
+def _is_readable(path: str, loader: LoaderOptions) -> bool:
     try:
         _decode(path, loader)
+        _read(path, loader)
     except (MediaError, DoubtError):
         return False
     return True
@@ -104,9 +106,11 @@ def _decode(path: str, loader: LoaderOptions) -> None:
         clips = plan_clips(predicted_timeline(reader.video, scan), loader.protocol)
         wanted = sorted({index for clip in clips for index in clip.frame_indices})
         decoder, packets = reader.start()
+        if not scan.regular:
+            deque(all_frames(decoder, packets), maxlen=0)
+            return
         with closing(wanted_frames(decoder, packets, scan, wanted)) as frames:
-            for _ in frames:
-                pass
+            deque(frames, maxlen=0)
 
 
 def _read(path: str, loader: LoaderOptions) -> None:
