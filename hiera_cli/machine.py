@@ -5,6 +5,8 @@ import os
 import platform
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import chain
 from pathlib import Path
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h
@@ -26,6 +28,11 @@ def machine_name() -> str:
 
 def _processor_names() -> Iterator[str]:
     """Model names that Linux states; nothing elsewhere."""
+    yield from _stated("model name")
+
+
+def _stated(what: str) -> Iterator[str]:
+    """What Linux says of each core under that name; nothing elsewhere."""
     lines: Iterable[str] = ()
     try:
         lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
@@ -33,8 +40,26 @@ def _processor_names() -> Iterator[str]:
         return
     for line in lines:
         key, _, value = line.partition(":")
-        if key.strip() == "model name":
+        if key.strip() == what:
             yield value.strip()
+
+
+@cache
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 itself (x86: AVX-512, AMX; Arm: BF16)."""
+    return bool(_flags() & {"avx512_bf16", "amx_bf16", "bf16"})
+
+
+@cache
+def has_bfloat16_tiles() -> bool:
+    """Whether the processor multiplies tiles of bfloat16 (AMX)."""
+    return "amx_bf16" in _flags()
+
+
+def _flags() -> frozenset[str]:
+    """What the first core can do, in the words of Linux; nothing elsewhere."""
+    stated = next(chain(_stated("flags"), _stated("Features")), "")
+    return frozenset(stated.split())
 
 
 def keep_freed_memory() -> bool:

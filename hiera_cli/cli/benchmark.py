@@ -34,7 +34,8 @@ FLAGS: dict[str, Any] = {
     "against": typer.Option(
         "--against",
         metavar="NAME",
-        help="Time this one: a baseline, a zoo model, compile, onnx or openvino; repeatable.",
+        help="Time this one: a baseline, a zoo model, compile, onnx, openvino or bfloat16 (which "
+        "--dtype auto then goes by); repeatable.",
     ),
     "training": typer.Option("--training", help="Time training steps, dense and masked, too."),
     "plot": typer.Option("--plot", help="Draw speed against published accuracy."),

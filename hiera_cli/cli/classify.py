@@ -46,7 +46,7 @@ def classify(
     results = RecordWriter(output, layout)
     bar = console.byte_progress(quiet=output.quiet)
     with console.waiting(f"opening {engine.model}", quiet=output.quiet):
-        ready = open_engine(engine, protocol=DEFAULT_PROTOCOL, progress=bar)
+        ready = open_engine(engine, protocol=DEFAULT_PROTOCOL, exact=False, progress=bar)
     seen: list[InputPath] = []
     noted = files if explain is None else _noted(files, seen)
     records = classify_files(noted, ready, top_k=top_k)

@@ -91,7 +91,12 @@ FLAGS: dict[str, Any] = {
     "hop": _flag("--hop", help="Seconds between windows (dense).", panel=_VIEWS),
     "square_pixels": _flag("--square-pixels", help="Undo non-square pixels.", panel=_VIEWS),
     "device": _flag("--device", help="auto, cpu, cuda, cuda:N or mps.", panel=_MACHINE),
-    "dtype": _flag("--dtype", help="auto, float32, bfloat16 or float16.", panel=_MACHINE),
+    "dtype": _flag(
+        "--dtype",
+        help="auto, float32, bfloat16 or float16. auto on the CPU: bfloat16 where `hiera "
+        "benchmark --against bfloat16` found it faster; always float32 in eval, fit and verify.",
+        panel=_MACHINE,
+    ),
     "backend": _flag("--backend", help="torch, compile, onnx, openvino or auto.", panel=_MACHINE),
     "batch_size": _flag("--batch-size", help="Views a batch, or auto.", panel=_MACHINE),
     "workers": _flag("--workers", help="Videos decoded at once, or auto.", panel=_MACHINE),

@@ -1,6 +1,7 @@
 """From options to a running engine: the model, what runs it, and how videos reach it."""
 
 from dataclasses import replace
+from typing import cast
 
 import torch
 
@@ -11,10 +12,17 @@ from hiera_cli.errors import UsageError
 from hiera_cli.inference.backend import Backend, make_backend
 from hiera_cli.inference.engine import Engine
 from hiera_cli.inference.loader import LoaderOptions
+from hiera_cli.inference.precision import measured_dtype
 from hiera_cli.machine import usable_cores
 from hiera_cli.model.device import choose_device
 from hiera_cli.model.resize import resized
-from hiera_cli.options import EngineOptions, ProtocolName, auto_or_number, parse_input_size
+from hiera_cli.options import (
+    DtypeName,
+    EngineOptions,
+    ProtocolName,
+    auto_or_number,
+    parse_input_size,
+)
 from hiera_cli.video.decode import Limits
 from hiera_cli.video.hardware import find_hardware
 from hiera_cli.video.protocols import Protocol, make_protocol
@@ -28,6 +36,7 @@ def open_engine(
     *,
     protocol: ProtocolName = "balanced",
     need_head: bool = True,
+    exact: bool = True,
     progress: Progress | None = None,
 ) -> Engine:
     """Load the model that the options name and get it ready.
@@ -36,6 +45,7 @@ def open_engine(
         options: the user's choices.
         protocol: the protocol to use where the options name none.
         need_head: whether class scores are needed; MAE-only weights are refused then.
+        exact: whether `--dtype auto` is float32 on the CPU whatever was measured there.
         progress: told how many bytes of how many a download has brought.
 
     Raises:
@@ -56,6 +66,9 @@ def open_engine(
     )
     if options.input_size is not None:
         loaded = at_input_size(loaded, parse_input_size(options.input_size))
+    if not exact:
+        dtype = cast(DtypeName, measured_dtype(options, loaded.model.config))
+        options = replace(options, dtype=dtype)
     backend = open_backend(loaded, options)
     return Engine(loaded, backend, loader_options(options, loaded.preprocessing, protocol))
 

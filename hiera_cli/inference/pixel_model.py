@@ -29,7 +29,8 @@ class PixelModel(nn.Module):
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
         """Pixels in 0..255 -> (x / 255 - mean) / std in the model's dtype."""
-        normalised = (pixels.to(self.mean.dtype) - self.mean) * self.inverse_std
+        normalised = pixels.to(self.mean.dtype) - self.mean
+        normalised *= self.inverse_std  # in place: clearing another batch's memory costs more
         return normalised.to(self.model.head.projection.weight.dtype)
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

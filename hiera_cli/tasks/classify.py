@@ -79,7 +79,7 @@ def classify(
         WeightsError: the model or its weights are not available or do not fit.
     """
     chosen = with_changes(options or EngineOptions(), changes)
-    engine = open_engine(chosen, protocol=DEFAULT_PROTOCOL)
+    engine = open_engine(chosen, protocol=DEFAULT_PROTOCOL, exact=False)
     return classify_files(expand_inputs(input_names(inputs)), engine, top_k=top_k)
 
 

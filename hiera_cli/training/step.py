@@ -123,7 +123,8 @@ def _backward_part(
     with cast(DistributedDataParallel, forward.eager).no_sync() if waits else nullcontext():
         present = batch if len(batch) else run.samples.blank()  # DDP needs a gradient
         dtype = getattr(torch, run.options.precision)
-        torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
+        if forward.compiled is not None:  # it imports the compiler, which takes a second
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         with torch.autocast(run.device.type, dtype, enabled=dtype != torch.float32):
             mean = run.objective.loss(forward.of(len(present)), present.to(run.device))
         summed = mean.float() * len(batch)

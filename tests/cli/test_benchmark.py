@@ -61,9 +61,13 @@ def test_a_suite_is_a_markdown_table_on_stdout_and_a_document_in_out(tmp_path) -
     assert code == 0, said
     assert "### Reading" in text
     assert "| one worker |" in text
-    assert "Reading: one worker: decode ms" in said
+    assert "one worker: open ms" in said
     kept = json.loads(out.read_text())
     assert kept["conditions"]["suite"] == "decode"
+    rows = {row["name"]: row for row in kept["rows"] if row["state"] == "done"}
+    assert rows["hiera extract-features"]["figures"]["times_ours"] == 1
+    for name in ("PyAV, a plain loop", "PyAV, a loop that converts sampled frames"):
+        assert rows[name]["figures"]["cosine"] > 0.9999
     code, text, said = hiera(*arguments, "-q", "-f", "jsonl")
     assert (code, said) == (0, "")
     assert [json.loads(line) for line in text.splitlines()] == kept["rows"]  # not measured again

@@ -29,6 +29,22 @@ def test_global_attention_is_the_textbooks():
     torch.testing.assert_close(attention(x), expected)
 
 
+def test_bfloat16_attention_is_that_of_float32_rounded_and_has_its_gradient() -> None:
+    torch.manual_seed(0)
+    plan = BlockPlan(dim=8, dim_out=8, num_heads=2, hidden_dim=32)
+    attention, x = MaskUnitAttention(plan), torch.randn(2, 3, 4, 8)
+    gradients = []
+    for enabled in (False, True):
+        attention.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            out = attention(x)
+            out.float().square().sum().backward()
+        assert out.dtype == (torch.bfloat16 if enabled else torch.float32)
+        gradients.append(attention.qkv.weight.grad.clone())
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=0.05, atol=0.05)
+    assert attention.to(torch.bfloat16)(x.bfloat16()).dtype == torch.bfloat16
+
+
 def test_drop_path_keeps_the_mean_and_drops_whole_samples():
     torch.manual_seed(0)
     drop = DropPath(0.25).train()

@@ -1,10 +1,11 @@
 """Our network against others, taking turns in one process."""
 
+import copy
 import logging
 import statistics
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,9 +16,15 @@ from hiera_cli.checkpoints.zoo import find_model
 from hiera_cli.errors import UsageError
 from hiera_cli.exports.runtimes import open_export
 from hiera_cli.exports.variants import RUNNABLE, Variant, require_packages
-from hiera_cli.inference.backend import Backend, ExportedBackend, Wanted, make_backend
+from hiera_cli.inference.backend import (
+    Backend,
+    ExportedBackend,
+    Wanted,
+    make_backend,
+    to_scores,
+)
 from hiera_cli.inference.pixel_model import pixel_model
-from hiera_cli.model.device import dtype_name
+from hiera_cli.model.device import DTYPES, dtype_name
 from hiera_cli.tasks.agreement import deviation
 from hiera_cli.tasks.benchmark.baselines import BASELINES, Baseline, find_baseline
 from hiera_cli.tasks.benchmark.peak import count_gflops
@@ -56,8 +63,8 @@ class Comparison:
         gflops_per_view: arithmetic of a view, two per multiply-add.
         percent_of_peak: of the machine's measured matrix peak.
         top1: published Kinetics-400 (images: ImageNet) accuracy in percent, where there is one.
-        deviation: largest difference of logits from ours over the largest logit, where it is the
-            same network.
+        deviation: largest difference of logits (in another precision: scores) from ours over the
+            largest, where it is the same network.
     """
 
     name: str
@@ -142,6 +149,8 @@ def _comparison(
 def _contender(name: str, loaded: LoadedModel, setting: Setting) -> Contender:
     if name == "compile":
         return _ours(loaded, name, setting)
+    if name in DTYPES:
+        return _rounded(loaded, name, setting)
     if name in RUNNABLE:
         return _exported(loaded, RUNNABLE[name], setting)
     if find_model(name) is not None:
@@ -156,6 +165,25 @@ def _ours(loaded: LoadedModel, backend_name: str, setting: Setting) -> Contender
     )
     name = loaded.name if backend_name == "torch" else f"{loaded.name} {backend_name}"
     return _behind(backend, name, loaded, setting)
+
+
+def _rounded(loaded: LoadedModel, dtype: str, setting: Setting) -> Contender:
+    """Our network in another precision; what differs are the scores of noise."""
+    other = replace(loaded, model=copy.deepcopy(loaded.model))  # a backend converts its model
+    backend = make_backend(other, device=str(setting.device), dtype=dtype)
+    pixels = random_pixels(loaded, setting.batch_size)
+    scores = backend.run(pixels, Wanted()).wait().scores
+    with torch.inference_mode():
+        exact = pixel_model(loaded)(pixels.to(setting.device))[0].float()
+    assert scores is not None
+    differs = deviation(scores, to_scores(exact, loaded.multi_label).cpu())
+    one = _behind(backend, rounded_name(loaded.name, dtype), loaded, setting)
+    return replace(one, deviation=differs)
+
+
+def rounded_name(model: str, dtype: str) -> str:
+    """What our network is called in another precision."""
+    return f"{model} {dtype}"
 
 
 def _exported(loaded: LoadedModel, variant: Variant, setting: Setting) -> Contender:

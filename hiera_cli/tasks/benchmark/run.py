@@ -9,6 +9,7 @@ import torch
 from hiera_cli.checkpoints.open import LoadedModel
 from hiera_cli.inference.backend import Backend
 from hiera_cli.inference.open import loader_options, model_threads, open_backend
+from hiera_cli.inference.precision import keep_record
 from hiera_cli.inputs import InputPath
 from hiera_cli.machine import machine_name
 from hiera_cli.model.device import choose_device, choose_dtype
@@ -18,6 +19,7 @@ from hiera_cli.tasks.benchmark.comparison import (
     Setting,
     compare_speed,
     installed_baselines,
+    rounded_name,
 )
 from hiera_cli.tasks.benchmark.peak import matmul_peak_gflops
 from hiera_cli.tasks.benchmark.random_model import open_for_timing, view_gflops
@@ -144,7 +146,7 @@ def benchmark(
         suggested_workers=suggest_workers(stages),
         suggested_batch_size=best,
         sweep=sweep,
-        comparison=_compare(subject, options),
+        comparison=_compare(subject, options, cache_dir=engine.cache_dir),
         training=_train(subject, options),
     )
 
@@ -171,12 +173,33 @@ def _open(engine: EngineOptions, options: BenchmarkOptions) -> _Subject:
     return _Subject(loaded, open_backend(loaded, engine), setting, peak, gflops)
 
 
-def _compare(subject: _Subject, options: BenchmarkOptions) -> tuple[Comparison, ...]:
+def _compare(
+    subject: _Subject, options: BenchmarkOptions, *, cache_dir: str | None
+) -> tuple[Comparison, ...]:
     loaded = subject.loaded
     names = [*(installed_baselines(loaded) if options.all_installed else ()), *options.against]
     if not names:
         return ()
-    return compare_speed(loaded, names, subject.setting, peak_gflops=subject.peak)
+    found = compare_speed(loaded, names, subject.setting, peak_gflops=subject.peak)
+    if subject.setting.device.type == "cpu" and subject.setting.dtype == torch.float32:
+        _keep_precision(loaded, found, cache_dir)
+    return found
+
+
+def _keep_precision(
+    loaded: LoadedModel, found: Sequence[Comparison], cache_dir: str | None
+) -> None:
+    """Keep how bfloat16 did, where it took part: `--dtype auto` goes by that."""
+    for one in found:
+        if one.name == rounded_name(loaded.name, "bfloat16") and one.deviation is not None:
+            path = keep_record(
+                loaded.model.config,
+                model=loaded.name,
+                gain=1 / one.times_ours,
+                deviation=one.deviation,
+                cache_dir=cache_dir,
+            )
+            logger.info("%s is what --dtype auto goes by from now on", path)
 
 
 def _train(subject: _Subject, options: BenchmarkOptions) -> tuple[TrainingStep, ...]:

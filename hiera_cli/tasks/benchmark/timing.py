@@ -1,5 +1,6 @@
 """Timing that can be trusted on a shared machine: baselines take turns, medians are kept."""
 
+import resource
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -45,6 +46,12 @@ def median_ratio(numerators: tuple[float, ...], denominators: tuple[float, ...])
     """Median over the rounds of the ratio within a round."""
     pairs = zip(numerators, denominators, strict=True)
     return statistics.median(above / below for above, below in pairs)
+
+
+def cpu_seconds() -> float:
+    """Processor time so far, of this process and of its children that have ended."""
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, who))
 
 
 def wait_for(device: torch.device | None) -> None:

@@ -16,9 +16,9 @@ from hiera_cli.inference.backend import Wanted
 from hiera_cli.inference.engine import ClipResult, Engine
 from hiera_cli.inference.open import open_engine
 from hiera_cli.inference.pixel_model import LAYERS
+from hiera_cli.inference.precision import measured_dtype
 from hiera_cli.inputs import InputPath, expand_inputs, input_names, printable
 from hiera_cli.model.config import HieraConfig
-from hiera_cli.model.device import choose_device, choose_dtype
 from hiera_cli.options import EngineOptions, Layer, Pool, with_changes
 from hiera_cli.remote import absolute
 from hiera_cli.tables import Column
@@ -131,7 +131,7 @@ def open_feature_engine(options: EngineOptions, features: FeatureOptions) -> Eng
         UsageError: an option that cannot mean anything.
         WeightsError: the model or its weights are not available or do not fit.
     """
-    engine = open_engine(options, protocol=DEFAULT_PROTOCOL, need_head=features.scores)
+    engine = open_engine(options, protocol=DEFAULT_PROTOCOL, need_head=features.scores, exact=False)
     protocol, is_video = engine.loader.protocol, engine.loaded.model.config.is_video
     sparse = protocol.num_clips is not None or options.hop is not None
     if features.fps is not None and (is_video or sparse):
@@ -194,7 +194,6 @@ def feature_settings(
 ) -> dict[str, Any]:
     """All that the values in the table depend on, as JSON."""
     loaded, needed = engine.loaded, wanted(features)
-    dtype = choose_dtype(options.dtype, choose_device(options.device))
     shape = feature_shape(loaded.model.config, features.layer, needed.pool)
     return {
         "kind": "features",
@@ -210,7 +209,7 @@ def feature_settings(
         "feature_shape": list(shape),
         "feature_dtype": features.feature_dtype,
         "backend": options.backend,
-        "dtype": str(dtype).removeprefix("torch."),
+        "dtype": measured_dtype(options, loaded.model.config),
         "absolute_paths": features.absolute_paths,
         "scores": features.scores,
         "labels": list(loaded.labels) if features.scores else None,

@@ -11,6 +11,7 @@ from hiera_cli.files import output_errors
 from hiera_cli.heads.choose import Choice, choose_setting, held_out_scores
 from hiera_cli.heads.examples import Examples
 from hiera_cli.heads.heads import fit_head
+from hiera_cli.inference.precision import exactly
 from hiera_cli.inputs import InputPath
 from hiera_cli.options import EngineOptions
 from hiera_cli.tables import read_metadata, read_rows
@@ -112,7 +113,7 @@ def _extract(
         files,
         source.table,
         features=FeatureOptions(absolute_paths=True),  # the same name elsewhere is another video
-        options=replace(engine, protocol=engine.protocol or source.protocol),
+        options=replace(exactly(engine), protocol=engine.protocol or source.protocol),
         table=TableOptions(on_existing=options.on_existing),
     )
 

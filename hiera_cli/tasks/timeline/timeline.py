@@ -115,7 +115,7 @@ def open_timeline_engine(options: EngineOptions, **rest: Any) -> Engine:
     """
     if options.protocol not in (None, DEFAULT_PROTOCOL) or options.clips is not None:
         raise UsageError("a timeline needs the dense protocol", hint="leave --protocol out")
-    engine = open_engine(options, protocol=DEFAULT_PROTOCOL, **rest)
+    engine = open_engine(options, protocol=DEFAULT_PROTOCOL, exact=False, **rest)
     if options.hop is not None:
         return engine
     protocol = engine.loader.protocol
