@@ -94,7 +94,7 @@ FLAGS: dict[str, Any] = {
     "dtype": _flag(
         "--dtype",
         help="auto, float32, bfloat16 or float16. auto on the CPU: bfloat16 where `hiera "
-        "benchmark --against bfloat16` found it faster; always float32 in eval, fit and verify.",
+        "benchmark --against bfloat16` found it faster, and float32 in eval and fit.",
         panel=_MACHINE,
     ),
     "backend": _flag("--backend", help="torch, compile, onnx, openvino or auto.", panel=_MACHINE),
