@@ -8,14 +8,18 @@ from collections.abc import Callable, Iterator
 import pytest
 
 
+def _forget_logging() -> None:
+    logger = logging.getLogger("hiera_cli")
+    logger.handlers[:], logger.propagate = [], True
+    logger.setLevel(logging.NOTSET)
+
+
 @pytest.fixture(autouse=True)
 def _leave_no_trace() -> Iterator[None]:
-    logger = logging.getLogger("hiera_cli")
-    handlers, propagate, level = list(logger.handlers), logger.propagate, logger.level
+    _forget_logging()  # fixtures of a module may have run a command
     on_interrupt, on_term = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     yield
-    logger.handlers[:], logger.propagate = handlers, propagate
-    logger.setLevel(level)
+    _forget_logging()
     signal.signal(signal.SIGINT, on_interrupt)
     signal.signal(signal.SIGTERM, on_term)
 

@@ -149,11 +149,6 @@ def _shown(command: Callable[..., int | None], values: Any, *, verbose: bool, re
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where a closed pipe or a full disk can still be answered
         return code
-    except HieraError as error:
-        console.show_error(error)
-        if verbose:
-            traceback.print_exc()
-        return error.exit_code
     except KeyboardInterrupt:
         console.show_interrupt(resumes=resumes)
         return INTERRUPTED
@@ -161,7 +156,20 @@ def _shown(command: Callable[..., int | None], values: Any, *, verbose: bool, re
         sys.stdout = None  # nobody reads any more: nothing is left to flush
         return 0
     except Exception as error:  # noqa: BLE001 - the last handler
+        if interrupts.struck():  # and native code made something else of it
+            console.show_interrupt(resumes=resumes)
+            return INTERRUPTED
+        return _failed(error, verbose=verbose)
+
+
+def _failed(error: Exception, *, verbose: bool) -> int:
+    """An error that the user can do something about, or another."""
+    if not isinstance(error, HieraError):
         return _unexpected(error, verbose=verbose)
+    console.show_error(error)
+    if verbose:
+        traceback.print_exc()
+    return error.exit_code
 
 
 def _unexpected(error: Exception, *, verbose: bool) -> int:

@@ -2,7 +2,8 @@
 
 A handler raises wherever Python happens to be. In a destructor, in the callback of a weak reference
 (imports use those) and at a fork, what is raised is dropped, and the command would go on as if
-nobody had asked; so `begin` also makes a dropped interrupt strike again.
+nobody had asked; so `begin` also makes a dropped interrupt strike again. In native code that calls
+back into Python, what is raised may come out as another error; so `struck` remembers it.
 """
 
 import signal
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 _AGAIN_SECONDS = 0.01
+_struck = threading.Event()
 
 
 def begin() -> None:
@@ -25,8 +27,14 @@ def begin() -> None:
 
 def enter_command() -> None:
     """From now on an interrupt raises KeyboardInterrupt, and a second one stops at once."""
+    _struck.clear()
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
+
+
+def struck() -> bool:
+    """Whether the command was interrupted, whatever came of it."""
+    return _struck.is_set()
 
 
 def leave_command() -> None:
@@ -40,6 +48,7 @@ def _leave(_signal: int, _frame: Any) -> None:
 
 def _interrupt(_signal: int, _frame: Any) -> None:
     """First interrupt: finish what is being written. Second: stop now."""
+    _struck.set()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     raise KeyboardInterrupt

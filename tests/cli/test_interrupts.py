@@ -19,14 +19,24 @@ def struck(**_):
     del thing  # the handler raises in the callback above, whose exceptions go nowhere
     time.sleep(60)
 
+def translated(**_):
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:  # as native code may that calls Python
+        raise ValueError("no such shape") from None
+
 interrupts.begin()
 """
 
 
 @pytest.mark.parametrize(
     ("where", "said"),
-    [("struck()", ""), ("app._guard(struck)()", "interrupted")],
-    ids=["before a command", "in a command"],
+    [
+        ("struck()", ""),
+        ("app._guard(struck)()", "interrupted"),
+        ("app._guard(translated)()", "interrupted"),
+    ],
+    ids=["before a command", "in a command", "as another error"],
 )
 def test_is_not_lost(where: str, said: str) -> None:
     began = time.monotonic()

@@ -2,9 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from click.testing import Result
 from typer.testing import CliRunner
 
 from hiera_cli.checkpoints.detector import save_detector
@@ -19,7 +19,7 @@ from tests.media import write_blocks
 pytest.importorskip("pycocotools")
 
 
-def hiera(*arguments: object) -> Result:
+def hiera(*arguments: object) -> Any:
     return CliRunner().invoke(make_app(), [str(argument) for argument in arguments])
 
 
