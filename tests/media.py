@@ -7,7 +7,7 @@ black, then the bits, least significant first.
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -214,3 +214,10 @@ def shared_media() -> tuple[MediaFile, ...]:
         MediaFile(SHARED / f["path"], f["expected"], frozenset(f["tags"]), f["oracle"])
         for f in json.loads(manifest.read_text())["files"]
     )
+
+
+def write_classes(folder: Path, labels: Sequence[str], *, num: int) -> Path:
+    """Videos of waves in class folders, the classes in turn."""
+    for index in range(num):
+        write_waves(folder / labels[index % len(labels)] / f"{index:02d}.mp4", seed=index)
+    return folder

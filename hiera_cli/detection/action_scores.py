@@ -9,34 +9,18 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from hiera_cli.checkpoints.open import LoadedModel
+from hiera_cli.detection.moments import Floats, Moment, clips_at
 from hiera_cli.detection.whole_frames import WholeFrames
 from hiera_cli.errors import UsageError
 from hiera_cli.model.action_head import action_logits
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.video.clips import ClipReader
-from hiera_cli.video.keyframe_clips import clips_around
 
 View = Literal["center", "whole"]
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Moment:
-    """An instant of a video, and the boxes to look at.
-
-    Attributes:
-        seconds: from the first frame.
-        boxes: (N, 4) corners as fractions of the frame.
-    """
-
-    seconds: float
-    boxes: Floats
 
 
 @dataclass(eq=False)
@@ -66,15 +50,7 @@ class ActionScorer:
         Raises:
             MediaError: the file cannot be read.
         """
-        pixels = self.loaded.preprocessing
-        clips = clips_around(
-            reader,
-            path,
-            [moment.seconds for moment in moments],
-            num_frames=pixels.num_frames,
-            frame_stride=pixels.frame_stride,
-            short_side=pixels.crop_size,
-        )
+        clips = clips_at(reader, path, moments, self.loaded.preprocessing)
         with closing(clips):
             for moment, (_, clip) in zip(moments, clips, strict=True):
                 yield self._scores(clip, moment.boxes)

@@ -11,8 +11,9 @@ import numpy as np
 
 from hiera_cli.checkpoints.open import LoadedModel
 from hiera_cli.datasets.keyframes import KeyFrame, KeyFrameDataset
-from hiera_cli.detection.action_scores import ActionScorer, Floats, Moment, View
+from hiera_cli.detection.action_scores import ActionScorer, View
 from hiera_cli.detection.metrics import FrameBoxes, frame_map
+from hiera_cli.detection.moments import Floats, Moment
 from hiera_cli.errors import Failure, MediaError, UsageError
 from hiera_cli.files import write_text
 from hiera_cli.video.clips import ClipReader

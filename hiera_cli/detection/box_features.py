@@ -10,14 +10,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from hiera_cli.detection.action_scores import Moment
+from hiera_cli.detection.moments import Moment, clips_at
 from hiera_cli.detection.whole_frames import WholeFrames
 from hiera_cli.inference.engine import Engine
 from hiera_cli.inference.pixel_model import pixel_model
 from hiera_cli.model.box_features import box_features
 from hiera_cli.options import Layer, Pool
 from hiera_cli.video.clips import ClipReader
-from hiera_cli.video.keyframe_clips import clips_around
 
 Features = npt.NDArray[np.float32]
 
@@ -67,15 +66,7 @@ class BoxEncoder:
         Raises:
             MediaError: the file cannot be read.
         """
-        pixels = self.engine.loaded.preprocessing
-        clips = clips_around(
-            reader,
-            path,
-            [moment.seconds for moment in moments],
-            num_frames=pixels.num_frames,
-            frame_stride=pixels.frame_stride,
-            short_side=pixels.crop_size,
-        )
+        clips = clips_at(reader, path, moments, self.engine.loaded.preprocessing)
         with closing(clips):
             pairs = zip(moments, clips, strict=True)
             while batch := list(islice(pairs, self.engine.loader.batch_size)):

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hiera_cli.cli.app import make_app
-from tests.media import write_waves
+from tests.media import write_classes
 from tests.media_tables import write_media_table
 from tests.models import save_tiny
 
@@ -23,10 +23,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve videos in class folders."""
-    folder = tmp_path_factory.mktemp("files")
-    for index in range(12):
-        write_waves(folder / LABELS[index % 3] / f"{index:02d}.mp4", seed=index)
-    return folder
+    return write_classes(tmp_path_factory.mktemp("files"), LABELS, num=12)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from hiera_cli.cli.app import make_app
 from hiera_cli.errors import MediaError
 from hiera_cli.remote import url_of
 from hiera_cli.tasks.evaluation import predict
-from tests.media import write_waves
+from tests.media import write_classes
 from tests.models import save_tiny
 
 fsspec = pytest.importorskip("fsspec")
@@ -27,10 +27,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("videos")
-    for index in range(6):
-        write_waves(folder / LABELS[index % 2] / f"{index}.mp4", seed=index)
-    return folder
+    return write_classes(tmp_path_factory.mktemp("videos"), LABELS[:2], num=6)
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from hiera_cli.detection.action_scores import ActionScorer, Floats, Moment
+from hiera_cli.detection.action_scores import ActionScorer
+from hiera_cli.detection.moments import Floats, Moment
 from hiera_cli.errors import Failure, MediaError
 from hiera_cli.inputs import InputPath
 from hiera_cli.tasks.detection.completeness import best_share

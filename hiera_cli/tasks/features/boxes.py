@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from hiera_cli.checkpoints.transfer import file_sha256
-from hiera_cli.detection.action_scores import Moment
 from hiera_cli.detection.box_features import BoxEncoder, Features
+from hiera_cli.detection.moments import Moment
 from hiera_cli.errors import Failure, MediaError, UsageError
 from hiera_cli.inference.engine import Engine
 from hiera_cli.inputs import InputPath
