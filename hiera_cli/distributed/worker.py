@@ -16,7 +16,8 @@ from hiera_cli.inputs import InputPath
 from hiera_cli.tables.columns import Column
 from hiera_cli.tables.rows import Block, Event, RelayWriter, RowWriter
 
-STEP_SECONDS = 1.0
+STEP_SECONDS = 1.0  # at the longest, without news
+GATHER_SECONDS = 0.25  # news are gathered so long: an answer for each costs the engine a tenth
 MAX_HELD_BYTES = 16 * 2**20  # of results that nobody has fetched yet; then the engine waits
 RECORD_BYTES = 1024  # about what a small event costs
 
@@ -102,25 +103,30 @@ class Worker:
         return Description(job.columns, job.settings)
 
     def step(self, files: Sequence[InputPath], *, is_last: bool, num_enough: int) -> Report:
-        """Take files and give results, as soon as there are some or more files are needed.
+        """Take files and give results, a few together; sooner where more files are needed.
 
         Args:
             files: more videos.
             is_last: no more are known, so results must not wait for a batch to fill.
-            num_enough: answer when fewer files than this are waiting, unless these are the last.
+            num_enough: answer when half as many files are waiting, unless these are the last.
         """
         with self._changed:
             self._files.extend(files)
             self._is_last = is_last
             self._changed.notify_all()
+            self._changed.wait_for(lambda: self._is_urgent(num_enough), GATHER_SECONDS)
             self._changed.wait_for(lambda: self._has_news(num_enough), STEP_SECONDS)
             events, self._events, self._held_bytes = self._events, [], 0
             self._changed.notify_all()
             return Report(events, len(self._files), self._error)
 
+    def _is_urgent(self, num_enough: int) -> bool:
+        is_hungry = not self._is_last and 2 * len(self._files) < num_enough
+        is_full = 2 * self._held_bytes > MAX_HELD_BYTES
+        return is_hungry or is_full or self._error is not None
+
     def _has_news(self, num_enough: int) -> bool:
-        is_hungry = not self._is_last and len(self._files) < num_enough
-        return bool(self._events) or self._error is not None or is_hungry
+        return bool(self._events) or self._is_urgent(num_enough)
 
     def _work(self, job: Job) -> None:
         """Run the engine over the files that come; again when it had to stop for want of them."""

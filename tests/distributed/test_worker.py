@@ -52,6 +52,14 @@ def test_a_hungry_worker_answers_at_once() -> None:
     assert one.step([], is_last=False, num_enough=1) == Report([], 0)
 
 
+def test_an_answer_gathers_what_is_done(monkeypatch) -> None:
+    monkeypatch.setattr(worker, "GATHER_SECONDS", 1.0)
+    one = Worker(CountTask(), 1)
+    one.open()
+    events = one.step(paths("a", "b", "c"), is_last=True, num_enough=1).events
+    assert [event.record for event in events if isinstance(event, Done)] == ["a", "b", "c"]
+
+
 def test_what_cannot_be_opened_is_told() -> None:
     @dataclass(frozen=True)
     class Broken:
