@@ -6,14 +6,13 @@ nothing, it only writes an error line.
 
 import functools
 import logging
-from contextlib import AbstractContextManager
 
 import av.logging
 
 Message = tuple[int, str, str]
 
 
-def caught_messages() -> AbstractContextManager[list[Message]]:
+def caught_messages() -> av.logging.Capture:
     """Collect the error lines that FFmpeg writes from this thread.
 
     It is entered twice for every packet, so that nothing is wrapped around PyAV's own.
