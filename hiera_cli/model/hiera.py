@@ -9,6 +9,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
 from hiera_cli.errors import UsageError
@@ -35,9 +36,21 @@ class PatchEmbed(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, *input_size) to (B, *grid_size, C), float, raster order."""
-        embedded: Tensor = self.proj(x)
+        """(B, 3, *input_size) to (B, *grid_size, C), float, raster order.
+
+        On the CPU a video's convolution in bfloat16 takes 1.3 to 1.7 times as long as in float32,
+        with tile instructions or without: its three channels fill no tile.
+        """
+        is_slow = x.dtype == torch.bfloat16 and x.device.type == "cpu" and x.ndim == 5
+        embedded: Tensor = self._in_float32(x) if is_slow else self.proj(x)
         return embedded.movedim(1, -1)
+
+    def _in_float32(self, x: Tensor) -> Tensor:
+        """As `proj`, computed in float32 and rounded to the dtype of `x` at the end."""
+        weights = {name: weight.float() for name, weight in self.proj.named_parameters()}
+        with torch.autocast("cpu", enabled=False):
+            wide: Tensor = functional_call(self.proj, weights, (x.float(),))
+        return wide.to(x.dtype)
 
 
 class Encoder(nn.Module):

@@ -6,25 +6,23 @@ nothing, it only writes an error line.
 
 import functools
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import av.logging
 
 Message = tuple[int, str, str]
 
 
-@contextmanager
-def caught_messages() -> Iterator[list[Message]]:
+def caught_messages() -> av.logging.Capture:
     """Collect the error lines that FFmpeg writes from this thread.
 
-    Yields:
-        a list of (level, context, text) that fills up inside the block; the context is the name
-        of the demuxer or decoder, or empty.
+    It is entered twice for every packet, so that nothing is wrapped around PyAV's own.
+
+    Returns:
+        What gives a list of (level, context, text) that fills up inside the block; the context is
+        the name of the demuxer or decoder, or empty.
     """
     _stray_messages()
-    with av.logging.Capture(local=True) as messages:
-        yield messages
+    return av.logging.Capture(local=True)
 
 
 def num_stray_messages() -> int:

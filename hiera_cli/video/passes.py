@@ -104,11 +104,13 @@ class Decoder:
             except FOREIGN_ERRORS as error:
                 frames = []  # one bad packet must not end the file
                 messages.append((0, "", getattr(error, "strerror", None) or str(error)))
-        texts = [text.strip() for _level, _context, text in messages]
-        self._refuse_size(texts)
-        self.damage.extend(texts)
-        self.damage.extend("a frame is damaged" for frame in frames if frame.is_corrupt)
+        if messages:
+            texts = [text.strip() for _level, _context, text in messages]
+            self._refuse_size(texts)
+            self.damage.extend(texts)
         for frame in frames:
+            if frame.is_corrupt:
+                self.damage.append("a frame is damaged")
             if frame.width * frame.height > self.max_pixels:
                 raise too_large(frame.width, frame.height, self.max_pixels)
         self.num_frames += len(frames)
@@ -216,6 +218,7 @@ class _Collector:
     wanted: Sequence[int]
     _begun: bool = False
     _num_found: int = 0
+    _next_index: int = 0
 
     @property
     def complete(self) -> bool:
@@ -245,8 +248,10 @@ class _Collector:
             yield index, frame
 
     def _index_of(self, frame: av.VideoFrame) -> int:
-        ticks = self.scan.frame_ticks
-        index = int(np.searchsorted(ticks, frame.pts)) if frame.pts is not None else len(ticks)
-        if index == len(ticks) or ticks[index] != frame.pts:
-            raise DoubtError("a frame has a time that no packet has")
+        ticks, tick, index = self.scan.frame_ticks, frame.pts, self._next_index
+        if index == len(ticks) or ticks[index] != tick:  # not the one after the last: a new run
+            index = int(np.searchsorted(ticks, tick)) if tick is not None else len(ticks)
+            if index == len(ticks) or ticks[index] != tick:
+                raise DoubtError("a frame has a time that no packet has")
+        self._next_index = index + 1
         return index

@@ -153,6 +153,25 @@ def test_captured_as_one_graph():
         torch.testing.assert_close(compiled(x), model(x))
 
 
+@BOTH
+def test_bfloat16_patches_of_a_video_are_those_of_float32_rounded_once(config):
+    embed = lively_hiera(config).patch_embed.to(torch.bfloat16)
+    x = torch.randn(2, 3, *config.input_size).bfloat16()
+    tokens = embed(x)
+    assert tokens.dtype == torch.bfloat16
+    exact = embed.float()(x.float())
+    if config.is_video:
+        assert torch.equal(tokens, exact.bfloat16())
+    assert (tokens.float() - exact).abs().max() < 0.02 * exact.abs().max()
+
+
+def test_bfloat16_patches_of_a_video_pass_the_gradient_on():
+    embed = lively_hiera(CLIP).patch_embed.to(torch.bfloat16)
+    embed(torch.randn(2, 3, *CLIP.input_size).bfloat16()).float().square().mean().backward()
+    assert embed.proj.weight.grad.dtype == torch.bfloat16
+    assert embed.proj.weight.grad.abs().max() > 0
+
+
 def test_half_precision_runs():
     model = lively_hiera(IMAGE)
     x = torch.randn(2, 3, 64, 96)

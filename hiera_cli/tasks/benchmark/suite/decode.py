@@ -9,7 +9,7 @@ import torch
 
 from hiera_cli.inference.loader import LoaderOptions
 from hiera_cli.inference.open import loader_options, open_backend
-from hiera_cli.inputs import InputPath, expand_inputs
+from hiera_cli.inputs import InputPath
 from hiera_cli.options import EngineOptions
 from hiera_cli.tasks.benchmark.generated import generated_videos
 from hiera_cli.tasks.benchmark.random_model import open_for_timing
@@ -29,6 +29,7 @@ class _Contest:
 
     options: SuiteOptions
     device: torch.device
+    files: Sequence[InputPath]
     race: Race | None = None
 
     def reading(self) -> ReadingFigures:
@@ -70,8 +71,8 @@ class _Contest:
     @contextmanager
     def videos(self) -> Iterator[Sequence[InputPath]]:
         """Those that are named, or some that are made up."""
-        if self.options.inputs:
-            yield list(expand_inputs(self.options.inputs))
+        if self.files:
+            yield self.files
             return
         seconds = 0.5 if self.options.tiny else 10.0
         num = 2 if self.options.tiny else NUM_GENERATED
@@ -79,9 +80,11 @@ class _Contest:
             yield made
 
 
-def decode_rows(options: SuiteOptions, device: torch.device) -> Sequence[RowPlan]:
-    """The rows of the suite."""
-    contest = _Contest(options, device)
+def decode_rows(
+    options: SuiteOptions, device: torch.device, files: Sequence[InputPath]
+) -> Sequence[RowPlan]:
+    """The rows of the suite, about these videos; about some that are made up where none is."""
+    contest = _Contest(options, device, files)
     return [
         RowPlan(READING, "one worker", contest.reading),
         RowPlan(FEATURES, OURS, partial(contest.features, OURS)),

@@ -28,6 +28,7 @@ class Conditions:
         device: GPU, or the kind of device.
         tiny: whether the networks were stand-ins.
         versions: `package version`, of what has a part in it.
+        subject: the model and the inputs, where the table is about such; else empty.
     """
 
     suite: str
@@ -35,9 +36,12 @@ class Conditions:
     device: str
     tiny: bool
     versions: tuple[str, ...]
+    subject: str = ""
 
     @classmethod
-    def here(cls, suite: str, device: torch.device, *, tiny: bool) -> "Conditions":
+    def here(
+        cls, suite: str, device: torch.device, *, tiny: bool, subject: str = ""
+    ) -> "Conditions":
         """Those of this process."""
         is_cuda = device.type == "cuda"
         return cls(
@@ -46,6 +50,7 @@ class Conditions:
             device=torch.cuda.get_device_name(device) if is_cuda else device.type,
             tiny=tiny,
             versions=tuple(_versions()),
+            subject=subject,
         )
 
 
@@ -106,7 +111,8 @@ def as_json(document: Document) -> dict[str, Any]:
 def as_markdown(document: Document) -> str:
     """A line on the conditions, then one table for each section, columns as the figures come."""
     here = document.conditions
-    lines = [f"{here.device} · {here.machine} · {', '.join(here.versions)}"]
+    facts = (here.device, here.machine, ", ".join(here.versions), here.subject)
+    lines = [" · ".join(filter(None, facts))]
     if here.tiny:
         lines += ["", "**Stand-in networks: these figures say nothing about speed.**"]
     for section in dict.fromkeys(row.section for row in document.rows):

@@ -1,11 +1,10 @@
 """Running a suite: its rows in order, kept in a file after each."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-import torch
-
-from hiera_cli.errors import UsageError
+from hiera_cli.errors import NoInputError, UsageError
+from hiera_cli.inputs import expand_inputs
 from hiera_cli.model.device import choose_device
 from hiera_cli.tasks.benchmark.suite.decode import decode_rows
 from hiera_cli.tasks.benchmark.suite.document import (
@@ -15,11 +14,9 @@ from hiera_cli.tasks.benchmark.suite.document import (
     write_document,
 )
 from hiera_cli.tasks.benchmark.suite.gpu import gpu_rows
-from hiera_cli.tasks.benchmark.suite.options import SuiteName, SuiteOptions
+from hiera_cli.tasks.benchmark.suite.options import SuiteOptions
 from hiera_cli.tasks.benchmark.suite.rows import Row, RowPlan, measure_rows
-
-Planner = Callable[[SuiteOptions, torch.device], Sequence[RowPlan]]
-PLANNERS: Mapping[SuiteName, Planner] = {"gpu": gpu_rows, "decode": decode_rows}
+from hiera_cli.tasks.benchmark.suite.subject import subject_of
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -39,11 +36,19 @@ def plan_suite(options: SuiteOptions) -> Suite:
     """The table that the options name, on this machine.
 
     Raises:
-        UsageError: a device that is not here.
+        UsageError: a device that is not here, or inputs that cannot be listed.
+        NoInputError: inputs without a video.
     """
     device = choose_device(options.device)
-    conditions = Conditions.here(options.suite, device, tiny=options.tiny)
-    return Suite(conditions, PLANNERS[options.suite](options, device))
+    if options.suite == "gpu":  # its networks are random, and its videos made up
+        conditions = Conditions.here("gpu", device, tiny=options.tiny)
+        return Suite(conditions, gpu_rows(options, device))
+    files = list(expand_inputs(options.inputs))
+    if options.inputs and not files:
+        raise NoInputError("none of the inputs is a video")
+    subject = subject_of(options.model, files)
+    conditions = Conditions.here("decode", device, tiny=options.tiny, subject=subject)
+    return Suite(conditions, decode_rows(options, device, files))
 
 
 def run_suite(suite: Suite, options: SuiteOptions) -> Iterator[Row]:
@@ -58,7 +63,7 @@ def run_suite(suite: Suite, options: SuiteOptions) -> Iterator[Row]:
         failed or was skipped there is tried again.
 
     Raises:
-        UsageError: the file holds a table of other conditions.
+        UsageError: the file holds a table of other conditions, another model or other videos.
         OutputError: the file cannot be written.
     """
     done = _rows_done(suite.conditions, options)
@@ -76,11 +81,18 @@ def _rows_done(conditions: Conditions, options: SuiteOptions) -> dict[tuple[str,
     before = read_document(options.out) if options.out is not None else None
     if before is None:
         return {}
-    if before.conditions != conditions:
+    there, hint = before.conditions, "name another --out, or delete it"
+    if replace(there, subject=conditions.subject) != conditions:
         raise UsageError(
-            f"'{options.out}' was measured elsewhere or otherwise: {before.conditions.device}, "
-            f"{', '.join(before.conditions.versions)}",
-            hint="name another --out, or delete it",
+            f"'{options.out}' was measured elsewhere or otherwise: {there.device}, "
+            f"{', '.join(there.versions)}",
+            hint=hint,
+        )
+    if there != conditions:
+        raise UsageError(
+            f"'{options.out}' is about another model, or about videos that are not these or "
+            f"changed: {there.subject or 'not known which'}; these are {conditions.subject}",
+            hint=hint,
         )
     return {row.key: row for row in before.rows if row.state == "done"}
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -46,6 +47,10 @@ def test_the_markdown_has_a_table_for_each_section() -> None:
     assert "| B | 32 | 1234 | 1.57 |\n| H | failed: a \\| b |  |  |\n" in text
     assert "| T | – |\n" in text
     assert "say nothing about speed" not in text
+    about = replace(HERE, subject="a model, 2 videos")
+    assert as_markdown(Document(about, ())).startswith(
+        "a GPU · a machine, 2 cores · torch 2.6.0 · a model, 2 videos\n"
+    )
 
 
 def test_stand_ins_are_called_so() -> None:

@@ -3,10 +3,10 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from hiera_cli.errors import UsageError
+from hiera_cli.errors import NoInputError, UsageError
 from hiera_cli.tasks.benchmark.suite.document import Conditions, read_document
 from hiera_cli.tasks.benchmark.suite.options import SuiteOptions
-from hiera_cli.tasks.benchmark.suite.rows import RowPlan
+from hiera_cli.tasks.benchmark.suite.rows import Row, RowPlan
 from hiera_cli.tasks.benchmark.suite.run import Suite, plan_suite, run_suite
 
 HERE = Conditions.here("gpu", torch.device("cpu"), tiny=True)
@@ -70,6 +70,43 @@ def test_another_machines_table_is_not_mixed_with_this_ones(tmp_path) -> None:
     other = Suite(Conditions.here("gpu", torch.device("cpu"), tiny=False), [])
     with pytest.raises(UsageError, match="was measured elsewhere or otherwise"):
         list(run_suite(other, options))
+
+
+def test_a_table_about_other_videos_or_another_model_is_refused(tmp_path) -> None:
+    clip, model, counter = tmp_path / "a.mp4", tmp_path / "model", Counter()
+    clip.write_bytes(b"1")
+    model.mkdir()
+    weights = model / "model.safetensors"
+    weights.write_bytes(b"2")
+
+    def measured(*inputs, **changes) -> list[Row]:
+        names = tuple(str(tmp_path / name) for name in inputs)
+        options = SuiteOptions(
+            suite="decode", device="cpu", inputs=names, out=tmp_path / "t.json", **changes
+        )
+        conditions = plan_suite(options).conditions
+        return list(run_suite(Suite(conditions, suite(counter).plans), options))
+
+    before = measured("a.mp4", model=str(model))
+    assert measured("a.mp4", model=str(model)) == before
+    (tmp_path / "b.mp4").write_bytes(b"1")
+    refused = [(("b.mp4",), str(model)), (("a.mp4", "b.mp4"), str(model)), ((), str(model))]
+    for inputs, name in [*refused, (("a.mp4",), "camera-motion")]:
+        with pytest.raises(UsageError, match="is about another model, or about videos") as error:
+            measured(*inputs, model=name)
+        assert error.value.hint == "name another --out, or delete it"
+    for changed in (weights, clip):
+        changed.write_bytes(b"longer")
+        with pytest.raises(UsageError, match="is about another model, or about videos"):
+            measured("a.mp4", model=str(model))
+        (tmp_path / "t.json").unlink()
+        measured("a.mp4", model=str(model))
+    assert counter.calls == 3
+
+
+def test_inputs_without_a_video_are_no_reason_to_make_some_up(tmp_path) -> None:
+    with pytest.raises(NoInputError, match="none of the inputs is a video"):
+        plan_suite(SuiteOptions(suite="decode", device="cpu", inputs=(str(tmp_path),)))
 
 
 def test_there_is_a_suite_for_each_name(tmp_path) -> None:
