@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hiera_cli.detection.metrics import iou_matrix
-from hiera_cli.tasks.detection.smoothing import smoothed
+from hiera_cli.tasks.detection.smoothing import moved, smoothed
 from hiera_cli.tasks.detection.tracks import TimedBox, Track
 
 Corners = npt.NDArray[np.float64]
@@ -113,12 +113,7 @@ def _means(
     overlap = np.where(same, overlap, 0.0)
     belongs = (overlap == overlap.max(1, keepdims=True)) & (overlap >= max(min_iou, 1e-9))
     weights = np.where(belongs, scores * overlap**2, 0.0)
-    boxes = []
-    for column, (_, _, box) in zip(weights.T, here, strict=True):
-        total = column.sum()
-        if total > 0:
-            x1, y1, x2, y2 = (column @ corners / total).tolist()
-            boxes.append(replace(box, x1=x1, y1=y1, x2=x2, y2=y2))
-        else:
-            boxes.append(replace(box, score=min(box.score, UNKNOWN)))
-    return boxes
+    return [
+        moved(box, corners, column) if column.any() else replace(box, score=min(box.score, UNKNOWN))
+        for column, (_, _, box) in zip(weights.T, here, strict=True)
+    ]

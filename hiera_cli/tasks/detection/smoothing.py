@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from hiera_cli.tasks.detection.tracks import TimedBox
+
+Floats = npt.NDArray[np.float64]
 
 
 def smoothed(boxes: Sequence[TimedBox], seconds: float) -> tuple[TimedBox, ...]:
@@ -25,6 +28,18 @@ def smoothed(boxes: Sequence[TimedBox], seconds: float) -> tuple[TimedBox, ...]:
         first, stop = np.searchsorted(times, times[index] + np.array([-4, 4]) * seconds)
         near = slice(min(int(first), index), max(int(stop), index + 1))
         weights = np.exp(-0.5 * ((times[near] - times[index]) / seconds) ** 2) * scores[near]
-        x1, y1, x2, y2 = (weights @ corners[near] / weights.sum()).tolist()
-        kept.append(replace(box, x1=x1, y1=y1, x2=x2, y2=y2))
+        kept.append(moved(box, corners[near], weights))
     return tuple(kept)
+
+
+def moved(box: TimedBox, corners: Floats, weights: Floats) -> TimedBox:
+    """A box at the weighted mean of others; rounding leads none of them out of the picture.
+
+    Args:
+        box: whose time, score and mask are kept.
+        corners: (N, 4).
+        weights: (N,), not all 0.
+    """
+    mean = np.clip(weights @ corners / weights.sum(), corners.min(0), corners.max(0))
+    x1, y1, x2, y2 = mean.tolist()
+    return replace(box, x1=x1, y1=y1, x2=x2, y2=y2)

@@ -1,10 +1,12 @@
 """A detector finds things twice: tracks are joined, boxes averaged, passers-by left alone."""
 
+from pathlib import Path
+
 import pytest
 
 from hiera_cli.tasks.detection.fusion import averaged, joined
 from hiera_cli.tasks.detection.linking import link
-from hiera_cli.tasks.detection.options import LinkOptions
+from hiera_cli.tasks.detection.options import SMOOTH_SECONDS, DetectOptions, LinkOptions
 from hiera_cli.tasks.detection.smoothing import smoothed
 from hiera_cli.tasks.detection.tracks import TimedBox, Track
 
@@ -81,3 +83,10 @@ def test_linking_fuses_what_a_detector_found_and_leaves_given_boxes_alone():
     assert all(7 < b.y2 < 10 for b in found.boxes)
     (given,) = link(frames, LinkOptions(duplicates=False))
     assert all(b.y2 == 10 for b in given.boxes)
+
+
+def test_found_boxes_are_smoothed_unless_told_otherwise_and_given_ones_are_not():
+    assert DetectOptions(detector="run").linking.smooth == SMOOTH_SECONDS > 0
+    assert DetectOptions(detector="run", smooth=0).linking.smooth == 0
+    assert DetectOptions(boxes=Path("boxes.csv")).linking.smooth == 0
+    assert DetectOptions(boxes=Path("boxes.csv"), smooth=0.2).linking.smooth == 0.2

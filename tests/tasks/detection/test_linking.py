@@ -101,3 +101,8 @@ def test_smoothing_is_a_mean_over_time_that_trusts_sure_boxes():
     even = [box(k / 10, 3 * k) for k in range(5)]
     assert smoothed(even, 0.1)[2].x1 == pytest.approx(6)
     assert link([[("cat", b)] for b in boxes], LinkOptions(min_iou=0))[0].boxes[2].x1 == 0
+
+
+def test_rounding_leads_no_mean_out_of_the_picture():
+    boxes = [box(k / 10, 38, score=0.1 + 0.07 * k) for k in range(9)]  # x2 is 48 in all of them
+    assert max(b.x2 for b in smoothed(boxes, 0.3)) == 48
