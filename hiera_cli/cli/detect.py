@@ -42,7 +42,9 @@ FLAGS: dict[str, Any] = {
     "rate": _flag("--rate", "Frames a second that the detector looks at."),
     "min_score": _flag("--min-score", "Of a box that begins a track."),
     "low_score": _flag("--low-score", "Of a box that continues a track that finds no better one."),
-    "smooth": _flag("--smooth", "Seconds over which a track's boxes are averaged."),
+    "smooth": _flag(
+        "--smooth", "Seconds over which a track's boxes are averaged; unsaid: found ones a little."
+    ),
     "action_hop": _flag("--action-hop", "Seconds between instants at which actions are told."),
     "action_score": _flag("--action-score", "Least score of an action."),
     "view": _flag("--view", "The action model sees the center (crop) or the whole (frame)."),

@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hiera_cli.detection.metrics import iou_matrix
+from hiera_cli.tasks.detection.fusion import TWICE, averaged, joined, part_in
 from hiera_cli.tasks.detection.options import LinkOptions
+from hiera_cli.tasks.detection.smoothing import smoothed
 from hiera_cli.tasks.detection.tracks import TimedBox, Track
 
 Found = Sequence[tuple[str, TimedBox]]
@@ -20,7 +22,6 @@ Corners = npt.NDArray[np.float64]
 
 NO_MATCH = -1.0
 STEADINESS = 0.5  # how much of its velocity a track keeps from box to box
-TWICE = 0.6  # of the smaller of two boxes in the other: the same thing, found twice
 
 
 @dataclass(eq=False)
@@ -63,6 +64,7 @@ def link(frames: Iterable[Found], options: LinkOptions) -> list[Track]:
         options: how.
     """
     trails: list[_Trail] = []
+    seen: list[Found] = []
     for found in frames:
         if not found:
             continue
@@ -75,51 +77,25 @@ def link(frames: Iterable[Found], options: LinkOptions) -> list[Track]:
         here = [(t.label, t.boxes[-1]) for t in alive if t.boxes[-1].time_seconds == now]
         begun = _without_twice(new, here) if options.duplicates else new
         trails += [_Trail(label, [box]) for label, box in begun]
+        seen.append([(label, replace(box, mask=None)) for label, box in (*sure, *unsure)])
+    tracks = [Track(trail.label, tuple(trail.boxes)) for trail in trails]
+    if options.duplicates:
+        tracks = averaged(joined(tracks), seen, min_iou=options.min_iou)
     return [
-        Track(trail.label, smoothed(trail.boxes, options.smooth))
-        for trail in trails
-        if len(trail.boxes) >= options.min_boxes
+        replace(track, boxes=smoothed(track.boxes, options.smooth))
+        for track in tracks
+        if len(track.boxes) >= options.min_boxes
     ]
-
-
-def smoothed(boxes: Sequence[TimedBox], seconds: float) -> tuple[TimedBox, ...]:
-    """The boxes of a track, each the mean of those around it: Gaussian in time, times score.
-
-    Args:
-        boxes: ascending in time.
-        seconds: standard deviation; 0 leaves the boxes as they are.
-    """
-    if not seconds:
-        return tuple(boxes)
-    times = np.array([box.time_seconds for box in boxes])
-    scores = np.array([max(box.score, 1e-6) for box in boxes])
-    corners = np.array([box.corners for box in boxes])
-    kept = []
-    for index, box in enumerate(boxes):
-        first, stop = np.searchsorted(times, times[index] + np.array([-4, 4]) * seconds)
-        near = slice(min(int(first), index), max(int(stop), index + 1))
-        weights = np.exp(-0.5 * ((times[near] - times[index]) / seconds) ** 2) * scores[near]
-        x1, y1, x2, y2 = (weights @ corners[near] / weights.sum()).tolist()
-        kept.append(replace(box, x1=x1, y1=y1, x2=x2, y2=y2))
-    return tuple(kept)
 
 
 def _without_twice(new: Found, here: Found) -> list[tuple[str, TimedBox]]:
     """Boxes without a track, but for those that mostly lie in a better box of their class."""
     taken, kept = list(here), []
     for label, box in sorted(new, key=lambda pair: -pair[1].score):
-        if all(other != label or _shared(box, old) <= TWICE for other, old in taken):
+        if all(other != label or _part(box, old) <= TWICE for other, old in taken):
             taken.append((label, box))
             kept.append((label, box))
     return kept
-
-
-def _shared(one: TimedBox, two: TimedBox) -> float:
-    """The part of the smaller of two boxes that lies in the other."""
-    width = min(one.x2, two.x2) - max(one.x1, two.x1)
-    height = min(one.y2, two.y2) - max(one.y1, two.y1)
-    smaller = min((box.x2 - box.x1) * (box.y2 - box.y1) for box in (one, two))
-    return max(width, 0.0) * max(height, 0.0) / max(smaller, 1e-9)
 
 
 def _continue(
@@ -143,6 +119,11 @@ def _continue(
         rows.discard(row)
         columns.discard(column)
     return [trails[i] for i in sorted(columns)], [found[i] for i in sorted(rows)]
+
+
+def _part(one: TimedBox, two: TimedBox) -> float:
+    """The part of the smaller of two boxes that lies in the other."""
+    return float(part_in(np.array([one.corners]), np.array([two.corners]))[0])
 
 
 def _center(box: TimedBox) -> Corners:

@@ -9,6 +9,8 @@ from hiera_cli.options import check_at_least, check_choices
 
 BoxTimes = Literal["seconds", "frames"]
 
+SMOOTH_SECONDS = 0.07  # what suits a detector's boxes
+
 
 @dataclass(frozen=True, slots=True)
 class LinkOptions:
@@ -57,10 +59,11 @@ class DetectOptions:
         classes: those of the detector's that are followed, as `person,car`; None: all.
         offline: never use the network.
         cache_dir: where weights are kept.
-        rate: frames a second that the detector looks at.
+        rate: frames a second that the detector looks at, or all if the video has fewer.
         min_score: of a box that begins a track.
         low_score: of a box that continues a track for which there is no better one.
-        smooth: seconds over which a track's boxes are averaged (standard deviation); 0: none.
+        smooth: seconds over which a track's boxes are averaged (standard deviation); 0: not at all;
+            None: a little where a detector finds them, given ones not.
         action_hop: seconds between the instants at which actions are told.
         action_score: least score of an action that is reported.
         view: what the action model sees: the center crop or the whole frame.
@@ -74,10 +77,10 @@ class DetectOptions:
     classes: str | None = None
     offline: bool = False
     cache_dir: str | None = None
-    rate: float = 5.0
+    rate: float = 15.0
     min_score: float = 0.5
     low_score: float = 0.1
-    smooth: float = 0.0
+    smooth: float | None = None
     action_hop: float = 1.0
     action_score: float = 0.5
     view: Literal["center", "whole"] = "whole"
@@ -109,12 +112,13 @@ class DetectOptions:
     @property
     def linking(self) -> LinkOptions:
         """How boxes are linked."""
+        found = self.detector is not None
         return LinkOptions(
             min_iou=self.min_iou,
             max_gap=self.max_gap,
             min_boxes=self.min_boxes,
             min_score=self.min_score,
             low_score=self.low_score,
-            smooth=self.smooth,
-            duplicates=self.detector is not None,
+            smooth=(SMOOTH_SECONDS if found else 0.0) if self.smooth is None else self.smooth,
+            duplicates=found,
         )

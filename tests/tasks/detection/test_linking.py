@@ -5,9 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from hiera_cli.tasks.detection.linking import link, smoothed
+from hiera_cli.tasks.detection.linking import link
 from hiera_cli.tasks.detection.options import LinkOptions
+from hiera_cli.tasks.detection.smoothing import smoothed
 from hiera_cli.tasks.detection.tracks import TimedBox
+
+GIVEN = LinkOptions(duplicates=False)  # nothing is averaged
 
 
 def box(time, x, *, size=10.0, score=1.0):
@@ -58,7 +61,7 @@ def test_unsure_boxes_continue_tracks_and_never_begin_them():
 
 def test_sure_boxes_are_given_out_before_unsure_ones():
     frames = [[("cat", box(0, 0))], [("cat", box(1, 0, score=0.4)), ("cat", box(1, 3))]]
-    (track,) = link(frames, LinkOptions())
+    (track,) = link(frames, GIVEN)
     assert [b.x1 for b in track.boxes] == [0, 3]
 
 
@@ -66,13 +69,13 @@ def test_people_who_pass_each_other_stay_who_they_are():
     frames = [
         [("person", box(k / 10, 4 * k)), ("person", box(k / 10, 40 - 4 * k))] for k in range(11)
     ]
-    one, two = link(frames, LinkOptions())
+    one, two = link(frames, GIVEN)
     assert [b.x1 for b in one.boxes] == [4 * k for k in range(11)]
     assert [b.x1 for b in two.boxes] == [40 - 4 * k for k in range(11)]
 
 
 def test_what_is_found_twice_is_one_track():
-    body, legs, other = box(0, 0), TimedBox(0, 2, 5, 8, 10, 0.9), box(0, 7, score=0.8)
+    body, legs, other = box(0, 0), TimedBox(0, 2, 8, 8, 10, 0.9), box(0, 7, score=0.8)
     found = [[("person", body), ("person", legs), ("dog", legs), ("person", other)]]
     tracks = link(found, LinkOptions())
     assert [(t.label, t.boxes[0]) for t in tracks] == [
@@ -83,7 +86,7 @@ def test_what_is_found_twice_is_one_track():
 
 def test_the_surer_of_two_boxes_continues_a_track():
     frames = [[("cat", box(0, 0))], [("cat", box(1, 0, score=0.5)), ("cat", box(1, 1, score=0.9))]]
-    assert [b.x1 for b in link(frames, LinkOptions())[0].boxes] == [0, 1]
+    assert [b.x1 for b in link(frames, GIVEN)[0].boxes] == [0, 1]
 
 
 def test_smoothing_is_a_mean_over_time_that_trusts_sure_boxes():
@@ -98,3 +101,8 @@ def test_smoothing_is_a_mean_over_time_that_trusts_sure_boxes():
     even = [box(k / 10, 3 * k) for k in range(5)]
     assert smoothed(even, 0.1)[2].x1 == pytest.approx(6)
     assert link([[("cat", b)] for b in boxes], LinkOptions(min_iou=0))[0].boxes[2].x1 == 0
+
+
+def test_rounding_leads_no_mean_out_of_the_picture():
+    boxes = [box(k / 10, 38, score=0.1 + 0.07 * k) for k in range(9)]  # x2 is 48 in all of them
+    assert max(b.x2 for b in smoothed(boxes, 0.3)) == 48
