@@ -78,10 +78,10 @@ def test_it_finds_what_torchvision_finds(torch_home, monkeypatch, name):
     names = get_model_weights(name).DEFAULT.meta["categories"]
     boxes = zip(expected["boxes"].numpy(), (names[i] for i in expected["labels"]), strict=True)
     labels = np.array([loaded.labels[i] for i in found.labels])
-    near = [  # in any order: scores of untrained weights are nearly equal
-        (np.abs(found.corners - box).max(1) < 1e-2) & (labels == label) for box, label in boxes
-    ]
-    assert np.mean([one.any() for one in near]) > 0.95
+    # in any order, and suppression may keep another of two boxes: scores of untrained weights are
+    # nearly equal, and on a CPU with AMX 7 % of the boxes change with the number of threads
+    near = [(np.abs(found.corners - box).max(1) < 1e-2) & (labels == label) for box, label in boxes]
+    assert np.mean([one.any() for one in near]) > 0.9
 
 
 def test_nothing_is_fetched_offline_and_unknown_names_are_refused(torch_home):
