@@ -43,7 +43,8 @@ FLAGS: dict[str, Any] = {
     "min_score": _flag("--min-score", "Of a box that begins a track."),
     "low_score": _flag("--low-score", "Of a box that continues a track that finds no better one."),
     "smooth": _flag(
-        "--smooth", "Seconds over which a track's boxes are averaged; unsaid: found ones a little."
+        "--smooth",
+        "Seconds over which a track's boxes are averaged; unsaid: 0.07 for a detector's, else 0.",
     ),
     "action_hop": _flag("--action-hop", "Seconds between instants at which actions are told."),
     "action_score": _flag("--action-score", "Least score of an action."),
