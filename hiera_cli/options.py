@@ -16,6 +16,7 @@ Options = TypeVar("Options")
 
 ProtocolName = Literal["fast", "balanced", "paper", "dense"]
 SamplingName = Literal["stride", "segments"]
+CropMode = Literal["center", "squash"]
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
 BackendName = Literal["auto", "torch", "compile", "onnx", "openvino", "openvino-int8"]
 Layer = Literal["stage1", "stage2", "stage3", "stage4", "final"]

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from hiera_cli.errors import WeightsError
 from hiera_cli.model.config import HieraConfig
-from hiera_cli.options import SamplingName
+from hiera_cli.options import CropMode, SamplingName
 
 _LIMITS = {"num_frames": 4096, "frame_stride": 4096, "crop_size": 8192, "short_side": 8192}
 
@@ -22,6 +22,8 @@ class Preprocessing:
         mean, std: per channel (RGB), on values in 0..1.
         interpolation: how frames are resized.
         sampling: frames a stride apart, or one of each of T parts of the video.
+        crop_mode: what a view with a single crop shows: the center of the frame, or all of it,
+            squashed to a square.
     """
 
     num_frames: int = 16
@@ -32,6 +34,7 @@ class Preprocessing:
     std: tuple[float, float, float] = (0.225, 0.225, 0.225)
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     sampling: SamplingName = "stride"
+    crop_mode: CropMode = "center"
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -58,6 +61,10 @@ class Preprocessing:
             raise WeightsError(
                 f"preprocessing: sampling is {self.sampling!r}, not 'stride' or 'segments'"
             )
+        if self.crop_mode not in ("center", "squash"):
+            raise WeightsError(
+                f"preprocessing: crop_mode is {self.crop_mode!r}, not 'center' or 'squash'"
+            )
 
     @classmethod
     def for_config(cls, config: HieraConfig) -> Self:
@@ -82,13 +89,13 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, values: object) -> Self:
-        """Read back what `to_dict` wrote; `sampling` may be left out.
+        """Read back what `to_dict` wrote; what came later may be left out.
 
         Raises:
             WeightsError: not an object, a missing or unknown key, or a value out of range.
         """
         names = {field.name for field in fields(cls)}
-        if not isinstance(values, dict) or set(values) | {"sampling"} != names:
+        if not isinstance(values, dict) or set(values) | {"sampling", "crop_mode"} != names:
             raise WeightsError(f"preprocessing: expected an object with {sorted(names)}")
         arguments: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in values.items()

@@ -33,6 +33,9 @@ FLAGS = (
         "from_scratch": typer.Option("--from-scratch", help="Start from random weights."),
         "freeze_backbone": typer.Option("--freeze-backbone", help="Train the head alone."),
         "sampling": typer.Option("--sampling", help="Frames a stride apart, or one a segment."),
+        "crop_mode": typer.Option(
+            "--crop-mode", help="What a view shows: the frame's center, or all of it squashed."
+        ),
         "symmetries": typer.Option(
             "--symmetry",
             help="Turn half of the clips, also those whose label names a direction: `left` becomes "

@@ -48,6 +48,7 @@ _HEADING_OF = {
     "from_weights": "Model",
     "freeze_backbone": "Model",
     "sampling": "Sampling",
+    "crop_mode": "Sampling",
     "symmetries": "Sampling",
     "count": "Sampling",
     "sample": "Sampling",

@@ -67,6 +67,7 @@ class LoaderOptions:
             crop_size=wanted.crop_size,
             num_crops=self.protocol.num_crops,
             interpolation=wanted.interpolation,
+            squash=wanted.crop_mode == "squash",
         )
 
 

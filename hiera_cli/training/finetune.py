@@ -229,6 +229,7 @@ def _preprocessing(
         before,
         frame_stride=clips.frame_stride or before.frame_stride,
         sampling=options.sampling or usual,
+        crop_mode=options.crop_mode or before.crop_mode,
     )
 
 
@@ -293,4 +294,5 @@ def _augmentation(recipe: FinetuneRecipe, preprocessing: Preprocessing) -> Augme
         magnitude=recipe.magnitude,
         erase=recipe.erase,
         bicubic=preprocessing.interpolation == "bicubic",
+        squash=preprocessing.crop_mode == "squash",
     )

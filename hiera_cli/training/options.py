@@ -7,6 +7,7 @@ from typing import Literal
 from hiera_cli.checkpoints.zoo import DEFAULT_MODEL
 from hiera_cli.heads.options import ClassWeights
 from hiera_cli.options import (
+    CropMode,
     DecodeOptions,
     OnExisting,
     SamplingName,
@@ -104,6 +105,7 @@ class FinetuneOptions:
         from_scratch: start from random weights.
         freeze_backbone: train the head alone (a linear probe).
         sampling: frames a stride apart, or one of each of T segments; None: the model's own.
+        crop_mode: the center of a frame, or all of it squashed to a square; None: the model's own.
         symmetries: what half of the clips are put through, their labels with them.
         recipe: `usual`: Kinetics' or ImageNet's for the model's size; `ssv2`; `transfer`: pictures
             that are not ImageNet's; None: by the data set.
@@ -125,6 +127,7 @@ class FinetuneOptions:
     from_scratch: bool = False
     freeze_backbone: bool = False
     sampling: SamplingName | None = None
+    crop_mode: CropMode | None = None
     symmetries: list[Symmetry] | None = None
     recipe: FinetuneRecipeName | None = None
     calibrate: bool = False

@@ -98,6 +98,7 @@ def _prepare(
             size=preprocessing.crop_size,
             min_area=recipe.min_area,
             bicubic=preprocessing.interpolation == "bicubic",
+            squash=preprocessing.crop_mode == "squash",
         ),
         symmetries=Symmetries.of_pictures(flip=recipe.flip),
         recipe=recipe,

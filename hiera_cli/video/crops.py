@@ -33,12 +33,20 @@ class CropPlan:
         crop_size: side of the square crops, in pixels.
         num_crops: 1 for the center, 3 for left/center/right (top/center/bottom when tall).
         interpolation: `bilinear` without antialiasing (video), `bicubic` with (images).
+        squash: a single crop is the whole frame made square, instead of its center.
     """
 
     short_side: int
     crop_size: int
     num_crops: int
     interpolation: Interpolation = "bilinear"
+    squash: bool = False
+
+    def resized(self, height: int, width: int) -> tuple[int, int]:
+        """(height, width) that a frame is resized to before crops are cut."""
+        if self.squash and self.num_crops == 1:
+            return self.crop_size, self.crop_size
+        return resized_size(height, width, self.short_side)
 
 
 def crop_offsets(height: int, width: int, plan: CropPlan) -> tuple[tuple[int, int], ...]:
@@ -60,7 +68,7 @@ def crop_frame(rgb: npt.NDArray[np.uint8], plan: CropPlan) -> Crops:
     Raises:
         MediaError: a shape so extreme that the resized frame would not fit in memory.
     """
-    height, width = resized_size(rgb.shape[0], rgb.shape[1], plan.short_side)
+    height, width = plan.resized(rgb.shape[0], rgb.shape[1])
     offsets = crop_offsets(height, width, plan)
     frame, side = torch.from_numpy(rgb), plan.crop_size
     if plan.interpolation == "bicubic":
@@ -83,7 +91,7 @@ def crop_frames(frames: torch.Tensor, plan: CropPlan) -> Crops:
     Raises:
         MediaError: a shape so extreme that the resized frames would not fit in memory.
     """
-    height, width = resized_size(frames.shape[1], frames.shape[2], plan.short_side)
+    height, width = plan.resized(frames.shape[1], frames.shape[2])
     resized = _resize(frames, height, width, plan.interpolation)
     side = plan.crop_size
     return tuple(

@@ -161,6 +161,11 @@ def test_segments_are_sampled_over_the_whole_video(
     assert open_model(run.out).preprocessing.sampling == "segments"
 
 
+def test_a_model_may_look_at_the_whole_frame(scratch: FinetuneOptions, run: RunOptions) -> None:
+    list(finetune(replace(scratch, crop_mode="squash"), run, changes=PLAIN))
+    assert open_model(run.out).preprocessing.crop_mode == "squash"
+
+
 def test_an_architecture_alone_has_no_weights(tiny: str, classes: Path, run: RunOptions) -> None:
     options = FinetuneOptions(data=str(classes), model=tiny)
     with pytest.raises(UsageError, match="architecture without weights"):

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from hiera_cli.errors import MediaError
-from hiera_cli.video.crops import CropPlan, crop_frame, crop_offsets
+from hiera_cli.video.crops import CropPlan, Interpolation, crop_frame, crop_frames, crop_offsets
 from hiera_cli.video.size import resized_size
 
 ONE = CropPlan(short_side=256, crop_size=224, num_crops=1)
@@ -54,6 +54,34 @@ def test_bilinear_crops_are_those_of_pytorch(size: tuple[int, int], plan: CropPl
     for crop, (y, x) in zip(crop_frame(frame, plan), offsets, strict=True):
         expected = whole[:, y : y + side, x : x + side]
         torch.testing.assert_close(crop, expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(120, 160), (160, 90), (40, 1000), (96, 96)])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_a_squashed_view_is_the_whole_frame(
+    size: tuple[int, int], interpolation: Interpolation
+) -> None:
+    frame = random_frame(*size)
+    plan = CropPlan(109, 96, 1, interpolation, squash=True)
+    pixels = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
+    expected = F.interpolate(
+        pixels,
+        size=(96, 96),
+        mode=interpolation,
+        align_corners=False,
+        antialias=interpolation == "bicubic",
+    )[0].clamp(0, 255)
+    (crop,) = crop_frame(frame, plan)
+    torch.testing.assert_close(crop, expected, rtol=0, atol=1e-4)
+    (crops,) = crop_frames(torch.from_numpy(frame)[None], plan)
+    torch.testing.assert_close(crops[0], expected, rtol=0, atol=1e-4)
+
+
+def test_three_crops_are_never_squashed() -> None:
+    frame = random_frame(60, 100)
+    crops = crop_frame(frame, CropPlan(32, 32, 3, squash=True))
+    for crop, expected in zip(crops, crop_frame(frame, CropPlan(32, 32, 3)), strict=True):
+        assert torch.equal(crop, expected)
 
 
 def test_a_frame_of_the_right_size_keeps_its_values() -> None:

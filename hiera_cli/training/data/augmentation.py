@@ -33,6 +33,7 @@ class Augmentation:
         magnitude_std: spread of that strength from clip to clip.
         erase: probability that a box of the clip is replaced by noise.
         bicubic: resize with antialiased bicubic filters (image models) instead of bilinear.
+        squash: crops have the frame's aspect ratio, give or take, before they are made square.
     """
 
     size: int
@@ -41,6 +42,7 @@ class Augmentation:
     magnitude_std: float = 0.5
     erase: float = 0.0
     bicubic: bool = False
+    squash: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,7 @@ class RandomCrop:
         chosen = self._augmentation
         if self._box is None:
             self._box = draw_box(
-                frames.shape[1],
-                frames.shape[2],
+                *((1, 1) if chosen.squash else frames.shape[1:3]),
                 area_range=(chosen.min_area, 1.0),
                 aspect_range=ASPECT_RANGE,
                 rng=self._rng,

@@ -101,6 +101,7 @@ def center_crop(preprocessing: Preprocessing) -> CropPlan:
         crop_size=preprocessing.crop_size,
         num_crops=1,
         interpolation=preprocessing.interpolation,
+        squash=preprocessing.crop_mode == "squash",
     )
 
 

@@ -69,6 +69,17 @@ def test_all_frames_of_a_clip_get_the_same_crop() -> None:
     assert not torch.equal(crop(frames), other(frames))
 
 
+def test_a_squashed_crop_may_be_as_wide_as_the_frame() -> None:
+    columns = np.tile(np.arange(200, dtype=np.uint8)[None, None, :, None], (1, 50, 1, 3))
+    for squash in (True, False):
+        widths = []
+        for seed in range(20):
+            crop = RandomCrop(Augmentation(size=20, min_area=0.9, squash=squash), generator(seed))
+            line = crop(columns)[0, 0, 0].int()
+            widths.append(int(line[-1] - line[0]))
+        assert (max(widths) > 170) == squash
+
+
 def test_a_clip_stays_as_it_is_when_nothing_may_happen() -> None:
     clip = noise(3, 2, 8, 8)
     assert torch.equal(augment_clip(clip, Augmentation(size=8), rng=generator(0)), clip)

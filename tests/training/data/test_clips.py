@@ -125,3 +125,15 @@ def test_pictures_and_cached_clips_are_read_once(tmp_path: Path, counting: str) 
     cached.close()
     assert torch.equal(cached.center_clip(counting), first)
     assert not list((tmp_path / "cache").iterdir())
+
+
+def test_validation_sees_the_whole_frame_where_the_model_does(tmp_path: Path) -> None:
+    path = tmp_path / "x.mp4"
+    frames = np.zeros((20, 48, 128, 3), dtype=np.uint8)
+    frames[:, :, :32] = frames[:, :, 96:] = 255
+    write_frames(path, frames)
+    for cache in (None, tmp_path / "cache"):
+        for squash, bright in ((False, False), (True, True)):
+            crop = CropPlan(36, 32, 1, squash=squash)
+            source = ClipSource(crop=crop, num_frames=4, frame_stride=2, cache=cache)
+            assert (ClipMaker(source).center_clip(str(path)).mean() > 64) == bright
