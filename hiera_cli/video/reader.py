@@ -75,7 +75,7 @@ class Reader:
         return decoder, packets
 
     def _open(self, hardware: str | None) -> OpenVideo:
-        return self._stack.enter_context(
+        video = self._stack.enter_context(
             open_video(
                 self._path,
                 max_pixels=self._limits.max_pixels,
@@ -85,3 +85,7 @@ class Reader:
                 has_holes=self._has_holes,
             )
         )
+        # PyAV frees a decoder with the GIL held, and waits for its threads, which need the GIL to
+        # report damage; flushing waits for them without it
+        self._stack.callback(video.stream.codec_context.flush_buffers)
+        return video

@@ -165,6 +165,14 @@ def test_10_threads_change_nothing_where_there_is_damage(tmp_path: Path) -> None
         np.testing.assert_array_equal(rgb, three[index])
 
 
+def test_10_threads_that_report_damage_can_be_ended(tmp_path: Path) -> None:
+    """A decoder that is freed while one of them reports would wait for it without end."""
+    path = write_clip(tmp_path / "clip.mp4", 90, gop=30, options={"bf": "2"})
+    spoil_frame(path, 40)
+    outcomes = [deliver(path, threads=3)[1].warnings for _ in range(5)]
+    assert len(set(outcomes)) == 1
+
+
 def test_11_damage_that_only_ffmpegs_log_tells_of(tmp_path: Path) -> None:
     """The decoder conceals it: no exception, and every frame comes."""
     path = write_clip(tmp_path / "clip.mp4", 30, gop=30, options=NO_B_FRAMES)
