@@ -123,12 +123,20 @@ def measure_costs(
         machine=torch.cuda.get_device_name(device) if on_gpu else machine_name(),
         num_cores=usable_cores(),
         num_devices=torch.cuda.device_count() if on_gpu else 0,
-        read_seconds=(twice.cpu_seconds - once.cpu_seconds) / once.num_views,
+        read_seconds=read_seconds(once.cpu_seconds, twice.cpu_seconds) / once.num_views,
         model_seconds=wall if on_gpu else busy / threads,
         model_cores=1.0 if on_gpu else float(threads),
         video_seconds=once.video_seconds / once.num_videos,
         source_bytes_per_second=None if num_bytes is None else num_bytes / once.video_seconds,
     )
+
+
+def read_seconds(once: float, twice: float) -> float:
+    """Of reading, without the start: from reading once and twice, start included each time.
+
+    Where so little is read that the noise of the start outweighs it, the start stays in.
+    """
+    return twice - once if twice > once else once
 
 
 def spread(files: Sequence[InputPath], num: int) -> list[InputPath]:

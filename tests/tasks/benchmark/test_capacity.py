@@ -24,6 +24,7 @@ from hiera_cli.tasks.benchmark.costs import (
     ViewCosts,
     measure_costs,
     read_costs,
+    read_seconds,
     spread,
     stated_costs,
 )
@@ -107,6 +108,11 @@ def test_rates_of_a_benchmark_elsewhere(tmp_path: Path) -> None:
     file.write_text("[]")
     with pytest.raises(UsageError, match="not what a benchmark wrote"):
         read_costs(str(file))
+
+
+def test_reading_never_takes_less_than_no_time() -> None:
+    assert read_seconds(1.5, 2.0) == 0.5
+    assert read_seconds(1.5, 1.4) == 1.5
 
 
 def test_costs_are_measured_on_a_sample() -> None:
