@@ -136,9 +136,14 @@ def _inside(times: tuple[float, float], like: LikeClip) -> bool:
 
 
 def _bars(frame: Picture, axis: int) -> Picture:
-    """The frame between black bars that make it a third longer: 16:9 in 4:3, or 4:3 in 16:9."""
+    """The frame between black bars that make it a third longer: 16:9 in 4:3, or 4:3 in 16:9.
+
+    Bars are of an even number of pixels, as subsampled colour wants them: one more or less moves
+    the bars' edges within the patches, and stage 1 sees little else so strongly.
+    """
+    bar = frame.shape[axis] // 12 * 2
     thick = [(0, 0)] * 3
-    thick[axis] = (frame.shape[axis] // 6, frame.shape[axis] // 6)
+    thick[axis] = (bar, bar)
     return np.pad(frame, thick)
 
 
