@@ -44,6 +44,20 @@ def test_a_plain_loop_gives_our_features_and_a_broken_one_a_reason(clips, tiny_m
         ran.figures("broken")
 
 
+def test_what_starting_takes_is_told_apart(clips, tiny_model, monkeypatch) -> None:
+    files = inputs(clips)[:2]
+    ran, seconds, read = race(files, tiny_model), [0.0], Race._ours
+
+    def ours(self: Race, passes: int = 1):
+        seconds[0] += 3 + passes * len(files)
+        return read(self, passes)
+
+    monkeypatch.setattr(Race, "_ours", ours)
+    monkeypatch.setattr("time.perf_counter", lambda: seconds[0])
+    assert ran.figures(OURS).wall_ms == 1000 * (3 + 2) / 2
+    assert ran.figures(OURS).times_second == (3 + 2) / 2
+
+
 def test_without_a_readable_video_there_is_nothing_to_race_for(tmp_path, tiny_model) -> None:
     files = [InputPath(str(tmp_path / "none.mp4"), "none.mp4")]
     with pytest.raises(NoInputError):
