@@ -12,6 +12,7 @@ from hiera_cli.cli import console
 from hiera_cli.cli.options import Inputs, TalkOptions
 from hiera_cli.cli.records import Tally, as_json
 from hiera_cli.cli.timeline_files import FreshNames, check_film, film_place
+from hiera_cli.cli.units import counted
 from hiera_cli.errors import Failure, MediaError, NoInputError
 from hiera_cli.files import write_text
 from hiera_cli.inputs import InputPath, expand_inputs, printable
@@ -114,7 +115,7 @@ def _tracker(
     given = read_boxes(options.boxes, options.box_times) if options.boxes else None
     num_unused = given.num_unused(file.path for file in files) if given else 0
     if num_unused and not quiet:
-        console.say(f"{num_unused} videos of the boxes are not among the inputs")
+        console.say(f"{counted(num_unused, 'video')} of the boxes not among the inputs")
     return Tracker(
         options,
         open_finder(options, device=device) if options.detector else None,

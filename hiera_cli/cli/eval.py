@@ -11,6 +11,7 @@ import typer
 
 from hiera_cli.cli import console, eval_detection
 from hiera_cli.cli.options import RAY_FLAGS, TalkOptions
+from hiera_cli.cli.units import counted
 from hiera_cli.distributed.options import RayOptions
 from hiera_cli.errors import Failure
 from hiera_cli.inputs import printable
@@ -169,8 +170,8 @@ def _introduce(data: "Dataset", *, quiet: bool) -> None:
     if not quiet:
         console.say(data.layout)
         console.say(
-            f"{len(data.samples)} videos of {len(data.classes)} classes, "
-            f"{data.num_missing} missing, {data.num_duplicates} repeated rows left out"
+            f"{counted(len(data.samples), 'video')} of {counted(len(data.classes), 'class')}, "
+            f"{data.num_missing} missing, {counted(data.num_duplicates, 'repeated row')} left out"
         )
         for warning in data.warnings:
             console.say(f"warning: {warning}")
@@ -199,7 +200,7 @@ def _follow(ready: "Evaluation", run: "RunEvaluation", *, quiet: bool) -> None:
     if plan.match.unknown and not quiet:
         console.say(f"warning: labels the model does not have: {shorten(plan.match.unknown)}")
     if num_left < len(plan.files) and not quiet:
-        console.say(f"{len(plan.files) - num_left} videos are finished already")
+        console.say(f"{counted(len(plan.files) - num_left, 'video', be=True)} finished already")
     num_right = num_judged = 0
 
     def note() -> str:
@@ -238,7 +239,7 @@ def _show(summary: "Summary", report: str, *, as_json: bool) -> None:
             "calibration",
             f"{_percent(summary.calibration_error)} expected error",
         ),
-        ("evaluated", f"{summary.num_evaluated} of {summary.num_expected} videos"),
+        ("evaluated", f"{summary.num_evaluated} of {counted(summary.num_expected, 'video')}"),
         ("missing", str(summary.num_missing)),
         ("failed", str(summary.num_failed)),
     ]

@@ -9,6 +9,7 @@ import typer
 from hiera_cli.cli import console
 from hiera_cli.cli.options import OutputOptions
 from hiera_cli.cli.records import Layout, RecordWriter
+from hiera_cli.cli.units import counted
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import printable
 
@@ -54,7 +55,7 @@ def explore(
     for _ in console.progress(steps, total=None, unit="videos", quiet=output.quiet):
         pass
     if not output.quiet:
-        console.say(f"{len(atlas.clips)} clips: open {output.out / 'index.html'}")
+        console.say(f"{counted(len(atlas.clips), 'clip')}: open {output.out / 'index.html'}")
     return 0
 
 

@@ -13,7 +13,7 @@ import typer
 from hiera_cli.cli import console
 from hiera_cli.cli.options import RAY_FLAGS, Inputs, TalkOptions
 from hiera_cli.cli.sources import find_files
-from hiera_cli.cli.units import duration, size
+from hiera_cli.cli.units import counted, duration, size
 from hiera_cli.distributed.options import RayOptions
 from hiera_cli.errors import Failure, NoInputError, UsageError
 from hiera_cli.inputs import InputPath
@@ -127,7 +127,8 @@ def _write(
     assert isinstance(started, Started)
     num_good, num_failed, num_clips = started.num_finished, 0, 0
     if started.num_finished and not talk.quiet:
-        console.say(f"{started.num_finished} of {started.num_videos} videos are finished already")
+        of_all = counted(started.num_videos, "video", be=True)
+        console.say(f"{started.num_finished} of {of_all} finished already")
     for record in console.progress(
         records,
         total=started.num_videos,
@@ -145,7 +146,8 @@ def _write(
                 console.show_warnings(record.path, record.warnings)
     place, errors = output_names(out, table)
     if not talk.quiet:
-        console.say(f"{num_clips} rows added; {num_good} videos are in {place}")
+        added, good = counted(num_clips, "row"), counted(num_good, "video", be=True)
+        console.say(f"{added} added; {good} in {place}")
         if num_failed:
             console.say(f"{num_failed} failed: see {errors}")
     if not num_failed:
@@ -192,9 +194,9 @@ def _of_boxes(
         )
     num_unused = file.num_unused(source.path for source in files)
     if not quiet and num_unused:
-        console.say(f"{num_unused} videos of the boxes are not among the inputs")
+        console.say(f"{counted(num_unused, 'video')} of the boxes not among the inputs")
     if not quiet and len(found) < len(files):
-        console.say(f"{len(files) - len(found)} videos have no boxes: no rows are made for them")
+        console.say(f"{counted(len(files) - len(found), 'video')} without boxes: no rows are made")
     return found, partial(open_box_workers, file, boxes)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from hiera_cli.cli import console
 from hiera_cli.cli.options import TalkOptions
+from hiera_cli.cli.units import counted
 from hiera_cli.cli.width import columns_of
 from hiera_cli.errors import Failure
 from hiera_cli.options import EngineOptions
@@ -113,10 +114,11 @@ def _introduce(understood: "Understood", *, quiet: bool) -> None:
         return
     console.say(understood.layout)
     counts = zip(understood.classes, understood.counts, strict=True)
+    num_classes = counted(len(understood.classes), "class")
     sizes = ", ".join(f"{name} {count}" for name, count in counts)
-    console.say(f"{understood.num_videos} videos of {len(understood.classes)} classes: {sizes}")
+    console.say(f"{counted(understood.num_videos, 'video')} of {num_classes}: {sizes}")
     if understood.num_missing:
-        console.say(f"warning: {understood.num_missing} videos are missing")
+        console.say(f"warning: {counted(understood.num_missing, 'video', be=True)} missing")
     for warning in understood.warnings:
         console.say(f"warning: {warning}")
 
@@ -177,7 +179,7 @@ def _validation(fitted: "Fitted") -> list[str]:
     low, high = (bound or 0.0 for bound in val.top1_interval_95)
     return [
         "",
-        f"on {val.num_evaluated} videos of {val.layout}",
+        f"on {counted(val.num_evaluated, 'video')} of {val.layout}",
         f"{'top-1':14}{_share(val.top1, (low, high))}",
         f"{'to beat':14}{val.majority:.1%} (always the largest class)",
         f"{'balanced':14}{val.mean_class_accuracy or 0:.1%}",

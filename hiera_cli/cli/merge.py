@@ -6,6 +6,7 @@ import typer
 
 from hiera_cli.cli import console
 from hiera_cli.cli.options import TalkOptions
+from hiera_cli.cli.units import counted
 from hiera_cli.errors import UsageError
 
 MergeOnExisting = Literal["error", "overwrite"]
@@ -43,5 +44,5 @@ def merge(
         allow_incomplete=allow_incomplete,
     )
     if not talk.quiet:
-        console.say(f"{num_rows} rows are in {out}")
+        console.say(f"{counted(num_rows, 'row', be=True)} in {out}")
     return 0

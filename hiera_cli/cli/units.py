@@ -17,3 +17,9 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+def counted(number: int, noun: str, *, be: bool = False) -> str:
+    """A count and its noun: `1 video`, `2 classes`; with `be`, `1 video is`, `2 videos are`."""
+    plural = noun + ("es" if noun.endswith("s") else "s")
+    return f"1 {noun}{' is' * be}" if number == 1 else f"{number} {plural}{' are' * be}"

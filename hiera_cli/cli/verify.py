@@ -10,6 +10,7 @@ import typer
 
 from hiera_cli.cli import console
 from hiera_cli.cli.options import TalkOptions
+from hiera_cli.cli.units import counted
 from hiera_cli.errors import Failure
 from hiera_cli.options import EngineOptions
 
@@ -87,4 +88,5 @@ def _write_summary(checked: Sequence["Checked"], *, as_json: bool) -> None:
         rows = [asdict(record) for record in checked]
         sys.stdout.write(json.dumps({"largest_deviation": largest, "rows": rows}) + "\n")
     else:
-        sys.stdout.write(f"{len(checked)} rows checked, largest deviation {largest:.3g}\n")
+        told = counted(len(checked), "row")
+        sys.stdout.write(f"{told} checked, largest deviation {largest:.3g}\n")

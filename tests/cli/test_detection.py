@@ -92,7 +92,7 @@ def test_tracks_of_a_file_of_boxes_with_their_actions(place, actions):
     assert (film[0]["num_frames"], film[0]["width"]) == (16, 64)
     tracks = [json.loads(line) for line in result.stdout.splitlines()]
     assert tracks
-    assert "1 videos of the boxes are not among the inputs" in result.stderr
+    assert "1 video of the boxes not among the inputs" in result.stderr
     for number, track in enumerate(tracks):
         assert track.keys() == {"path", "track", "label", "boxes", "actions"}
         assert (track["track"], track["label"]) == (number, "person")

@@ -153,4 +153,4 @@ def test_a_missing_video_is_a_record(data):
                    "--boxes", data / "val" / "annotations.csv")  # fmt: skip
     first, *tracks = map(json.loads, result.stdout.splitlines())
     assert (result.exit_code, first["error"]["kind"], len(tracks)) == (3, "not_found", 2)
-    assert "1 videos of the boxes are not among the inputs" in result.stderr
+    assert "1 video of the boxes not among the inputs" in result.stderr

@@ -162,8 +162,8 @@ def test_rows_for_boxes_are_searched_by_their_number(
     common = (videos, "-o", out, "--layer", "stage1", "--boxes", boxes)
     result = extract(model, *common)
     assert result.exit_code == 0, result.stderr
-    assert "1 videos of the boxes are not among the inputs" in result.stderr
-    assert "1 videos have no boxes" in result.stderr
+    assert "1 video of the boxes not among the inputs" in result.stderr
+    assert "1 video without boxes" in result.stderr
     assert "3 rows added; 2 videos are in" in result.stderr
     found = hiera("search", out, "--like-row", 0, "-k", 5, "-f", "json")
     rows = [(row["path"], row["clip_index"]) for row in json.loads(found.stdout)]

@@ -2,8 +2,8 @@
 
 The others get the model, the frame indices and the arithmetic of the crops for nothing; what
 differs is how frames come out of files and how that and the model share the machine. The model is
-loaded before; our decoding processes start within the time, and what their start takes is told apart
-by reading everything twice: the second pass starts nothing.
+loaded before; our decoding processes start within the time. What their start takes is told apart by
+reading everything twice: the second pass starts nothing.
 """
 
 import statistics
@@ -93,7 +93,7 @@ class Race:
             wall_ms=1000 * statistics.median(walls) / num_videos,
             cpu_ms=1000 * statistics.median(cpus) / num_videos,
             times_ours=median_ratio(walls, ours),
-            times_second=None if min(self._second) <= 0 else median_ratio(walls, self._second),
+            times_second=_ratio(walls, self._second),
             cosine=_smallest_cosine(self._features[name], self._features[OURS]),
         )
 
@@ -155,6 +155,10 @@ class Race:
         output = self.alone.run(torch.stack(views), FEATURES).wait()
         assert output.features is not None
         return output.features
+
+
+def _ratio(walls: tuple[float, ...], seconds: Sequence[float]) -> float | None:
+    return median_ratio(walls, tuple(seconds)) if min(seconds) > 0 else None
 
 
 def _as_features(clips: Mapping[str, list[ClipResult]]) -> Features:
