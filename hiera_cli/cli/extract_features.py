@@ -41,7 +41,9 @@ FLAGS = {
     "shard": _flag("--shard", help="I/N: this share of the videos; or auto.", panel=_TABLE),
     "absolute_paths": _flag("--absolute-paths", help="Name videos by full path.", panel=_TABLE),
     "devices": _flag("--devices", help="Several GPUs at once, as 0,1.", panel="Hardware"),
-    "layer": _flag("--layer", help="stage1, stage2, stage3, stage4 or final."),
+    "layer": _flag(
+        "--layer", help="stage1, stage2, stage3, stage4, final or stages (2, 3, final)."
+    ),
     "pool": _flag("--pool", help="mean, max or none (all tokens)."),
     "feature_dtype": _flag("--feature-dtype", help="float32 or float16."),
     "scores": _flag("--scores", help="Class probabilities as well."),

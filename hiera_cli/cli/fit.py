@@ -128,7 +128,7 @@ def _table(fitted: "Fitted", place: str) -> list[str]:
     found, choice = fitted.findings, fitted.choice
     weights = "every class counts the same" if choice.balanced else "every video counts the same"
     lines = [
-        f"{'model':14}{place} (on features of {fitted.backbone})",
+        f"{'model':14}{place} (on {_seen(fitted)} of {fitted.backbone})",
         f"{'head':14}{choice.setting}; {weights}",
         f"{'videos':14}{fitted.num_videos}, {fitted.num_failed} failed, "
         f"{fitted.num_missing} missing",
@@ -147,6 +147,11 @@ def _table(fitted: "Fitted", place: str) -> list[str]:
         scores = f"{doubt.label_score:5.1%} {doubt.predicted_score:5.1%}"
         lines.append(f"  {scores}  {doubt.path}: {doubt.label}, or {doubt.predicted}?")
     return lines + _validation(fitted)
+
+
+def _seen(fitted: "Fitted") -> str:
+    stages = " and ".join(map(str, fitted.head_stages))
+    return f"features and stages {stages}" if stages else "features"
 
 
 def _share(value: float, interval: tuple[float, float]) -> str:

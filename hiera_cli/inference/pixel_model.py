@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from hiera_cli.checkpoints.open import LoadedModel
+from hiera_cli.model.config import SIDE_STAGES
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.options import Layer, Pool
 
@@ -41,6 +42,9 @@ class PixelModel(nn.Module):
     def features_at(self, pixels: torch.Tensor, layer: Layer, pool: Pool) -> torch.Tensor:
         """Pixels -> features of a layer, (B, D) pooled or (B, ..., D) as a map."""
         x = self.normalise(pixels)
+        if layer == "stages":
+            ends = self.model.encode(self.model.embed(x))
+            return self.model.pool(ends, SIDE_STAGES)
         if layer == "final":
             maps = self.model.forward_tokens(x)
         else:

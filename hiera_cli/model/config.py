@@ -15,6 +15,8 @@ from hiera_cli.model.block_plan import BlockPlan
 MAX_PARAMETERS = 4_000_000_000
 MAX_TOKENS = 1_000_000
 NUM_STAGES = 4
+SIDE_STAGES = (2, 3)
+"""Stages whose mean tokens a fitted head may see beside the last one's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class HieraConfig:
         expand_proj: whether the skip path widens by a linear layer at a stage change, or (some of
             timm's networks) by its pooled maximum and mean side by side.
         bank_size, num_neighbours: kept features, of which the nearest vote; 0: a linear head.
+        head_stages: earlier stages, from 1, whose mean tokens the head sees beside the last one's.
     """
 
     input_size: tuple[int, ...] = (224, 224)
@@ -69,6 +72,7 @@ class HieraConfig:
     expand_proj: bool = True
     bank_size: int = 0
     num_neighbours: int = 0
+    head_stages: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Check every field; nothing is allocated before.
@@ -101,6 +105,11 @@ class HieraConfig:
             _check_int("stages", value, 1, 1024)
         for value in _check_tuple("mask_unit_attn", self.mask_unit_attn, (NUM_STAGES,)):
             _check_flag("mask_unit_attn", value)
+        stages = _check_tuple("head_stages", self.head_stages, tuple(range(NUM_STAGES)))
+        for stage in stages:
+            _check_int("head_stages", stage, 1, NUM_STAGES - 1)
+        if list(self.head_stages) != sorted(set(self.head_stages)):
+            raise _refusal("head_stages", stages, "not ascending")
         for block in self.blocks():
             if block.num_heads < 1 or block.dim_out % block.num_heads:
                 raise _refusal(
@@ -146,8 +155,20 @@ class HieraConfig:
         positions = space + time if self.sep_pos_embed else space * time
         dim = blocks[-1].dim_out
         rows = self.bank_size or self.num_classes
-        head = 2 * dim + (dim + 1) * rows + self.bank_size * self.num_classes
+        head = 2 * dim + (self.head_dim + 1) * rows + self.bank_size * self.num_classes
         return patch + positions * self.embed_dim + sum(b.num_parameters for b in blocks) + head
+
+    @property
+    def stage_dims(self) -> tuple[int, ...]:
+        """Width at the end of each stage."""
+        blocks = self.blocks()
+        return tuple(blocks[sum(self.stages[: i + 1]) - 1].dim_out for i in range(NUM_STAGES))
+
+    @property
+    def head_dim(self) -> int:
+        """Width of what the head sees."""
+        dims = self.stage_dims
+        return sum(dims[stage - 1] for stage in self.head_stages) + dims[-1]
 
     def blocks(self) -> tuple[BlockPlan, ...]:
         """The transformer blocks, first to last.
@@ -183,7 +204,7 @@ class HieraConfig:
         The official networks pool three times and pretrain with two (paper, appendix A): what is
         left of a mask unit are several tokens, each of which predicts a small patch.
         """
-        return replace(self, q_pool=max(self.q_pool - 1, 0))
+        return replace(self, q_pool=max(self.q_pool - 1, 0), head_stages=())
 
     @property
     def is_video(self) -> bool:
@@ -191,8 +212,11 @@ class HieraConfig:
         return len(self.input_size) == 3
 
     def to_dict(self) -> dict[str, Any]:
-        """The constructor arguments as JSON types, tuples as lists."""
-        ours = {"bank_size": 0, "num_neighbours": 0, "expand_proj": True}  # unknown to the official
+        """The constructor arguments as JSON types, tuples as lists.
+
+        What the official constructor does not know is left out where it changes nothing.
+        """
+        ours = {"bank_size": 0, "num_neighbours": 0, "expand_proj": True, "head_stages": ()}
         values = {k: v for k, v in asdict(self).items() if k not in ours or v != ours[k]}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
 

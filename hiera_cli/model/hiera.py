@@ -4,7 +4,7 @@ Parameter names and state-dict layout are the official ones, so that official ch
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -219,6 +219,8 @@ class NeighbourHead(nn.Module):
 class Hiera(Encoder):
     """The classifier: encoder, mean over the tokens, LayerNorm, linear head.
 
+    A fitted head may see the mean tokens of earlier stages beside that (`config.head_stages`).
+
     Args:
         config: the shape of the network.
 
@@ -231,7 +233,8 @@ class Hiera(Encoder):
         self.labels: tuple[str, ...] | None = None
         dim = config.blocks()[-1].dim_out
         self.norm = nn.LayerNorm(dim, eps=config.norm_eps)
-        self.head = NeighbourHead(dim, config) if config.bank_size else Head(dim, config)
+        kind = NeighbourHead if config.bank_size else Head
+        self.head = kind(config.head_dim, config)
         self._initialise()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -240,8 +243,21 @@ class Hiera(Encoder):
 
     def forward_features(self, x: Tensor) -> Tensor:
         """Pooled and normalised features (B, D), float: what the head sees."""
-        features: Tensor = self.norm(self.encode(self.embed(x))[-1].mean((1, 2)))
-        return features
+        return self.pool(self.encode(self.embed(x)), self.config.head_stages)
+
+    def pool(self, ends: Sequence[Tensor], head_stages: Sequence[int]) -> Tensor:
+        """What a head sees of the tokens at the end of each stage.
+
+        Args:
+            ends: as `encode` gives them, (B, M, U, C) each.
+            head_stages: of these stages, from 1, the mean; as they are, not normalised.
+
+        Returns:
+            (B, D), float: those means, and at the end the last stage's, normalised.
+        """
+        last: Tensor = self.norm(ends[-1].mean((1, 2)))
+        earlier = [ends[stage - 1].mean((1, 2)) for stage in head_stages]
+        return torch.cat([*earlier, last], dim=-1) if earlier else last
 
     def forward_tokens(self, x: Tensor) -> Tensor:
         """The last stage's normalised tokens in true order: (B, T', H', W', D), float."""

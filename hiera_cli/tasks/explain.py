@@ -140,5 +140,5 @@ def _regions(units: tuple[int, ...]) -> Iterator[npt.NDArray[np.intp]]:
 def _logit(module: PixelModel, tokens: torch.Tensor, class_index: int) -> torch.Tensor:
     """The logit of a class (B,) of tokens (B, M', U, C), some mask units left out."""
     model = module.model
-    features = model.norm(model.encode(tokens)[-1].mean((1, 2)))
+    features = model.pool(model.encode(tokens), model.config.head_stages)
     return model.forward_head(features)[:, class_index].float().cpu()

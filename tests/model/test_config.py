@@ -62,6 +62,14 @@ def test_json_round_trip(name):
     config = HieraConfig(**ARCHITECTURES[name])
     text = json.dumps(config.to_dict() | {"labels": ["a"], "norm_layer": "LayerNorm"})
     assert HieraConfig.from_dict(json.loads(text)) == config
+    assert not {"head_stages", "bank_size", "num_neighbours", "expand_proj"} & set(config.to_dict())
+
+
+def test_json_keeps_what_a_fitted_head_sees():
+    config = HieraConfig(head_stages=(2, 3))
+    assert config.head_dim == 192 + 384 + 768
+    assert HieraConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert config.for_pretraining().head_stages == ()
 
 
 @pytest.mark.parametrize(
@@ -81,6 +89,12 @@ def test_json_round_trip(name):
         ("stages", (2, 3, 16, 0), "not between"),
         ("stages", "2316", "not a list"),
         ("stages", (2, 3, 16, (3,)), "not a whole number"),
+        ("head_stages", (0,), "not between"),
+        ("head_stages", (4,), "not between"),
+        ("head_stages", (3, 2), "not ascending"),
+        ("head_stages", (2, 2), "not ascending"),
+        ("head_stages", (1, 2, 3, 1), "needs 0 or 1 or 2 or 3 values"),
+        ("head_stages", 2, "not a list"),
         ("input_size", (224,), "needs 2 or 3 values"),
         ("input_size", (250, 224), "whole mask units"),
         ("input_size", (8192, 8192), "tokens"),

@@ -23,6 +23,25 @@ def test_forward_is_head_of_features_and_no_softmax(config):
 
 
 @BOTH
+@pytest.mark.parametrize("bank_size", [0, 7])
+def test_a_head_may_see_earlier_stages(config, bank_size):
+    config = replace(
+        config, head_stages=(1, 3), bank_size=bank_size, num_neighbours=min(bank_size, 2)
+    )
+    model = lively_hiera(config)
+    assert config.num_parameters == sum(p.numel() for p in model.parameters())
+    x = torch.randn(3, 3, *config.input_size)
+    features, maps = model.forward_features(x), model.forward_stages(x)
+    expected = [maps[stage].flatten(1, -2).mean(1) for stage in (0, 2, 3)]
+    expected[-1] = model.norm(expected[-1])
+    torch.testing.assert_close(features, torch.cat(expected, dim=1))
+    assert features.shape == (3, config.head_dim)
+    if bank_size:
+        model.head.votes.data.abs_()
+    assert torch.equal(model(x), model.forward_head(features))
+
+
+@BOTH
 def test_every_attention_is_one_fused_kernel(config):
     model = lively_hiera(config)
     with torch.inference_mode(), torch.profiler.profile() as profile:

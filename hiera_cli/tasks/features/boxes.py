@@ -102,7 +102,7 @@ class BoxWorkers:
 
     @property
     def _shape(self) -> tuple[int, ...]:
-        channels = feature_shape(self.engine.loaded.model.config, self.features.layer, "mean")
+        channels = feature_shape(self.engine.loaded.model.config, self.features.layer, "max")
         return channels if self.features.pool != "none" else (ROI_SIZE, ROI_SIZE, *channels)
 
     def run(self, todo: Sequence[InputPath], job: Table) -> Iterator[VideoFeatures | Failure]:
@@ -266,6 +266,7 @@ def check_meaning(options: EngineOptions, features: FeatureOptions) -> None:
         UsageError: the message names the flag.
     """
     refused = {
+        "--layer stages": features.layer == "stages",
         "--protocol": options.protocol is not None,
         "--clips": options.clips is not None,
         "--crops": options.crops is not None,

@@ -18,7 +18,7 @@ from hiera_cli.inference.open import open_engine
 from hiera_cli.inference.pixel_model import LAYERS
 from hiera_cli.inference.precision import measured_dtype
 from hiera_cli.inputs import InputPath, expand_inputs, input_names, printable
-from hiera_cli.model.config import HieraConfig
+from hiera_cli.model.config import SIDE_STAGES, HieraConfig
 from hiera_cli.options import EngineOptions, Layer, Pool, with_changes
 from hiera_cli.remote import absolute
 from hiera_cli.tables import Column
@@ -152,8 +152,12 @@ def open_feature_engine(options: EngineOptions, features: FeatureOptions) -> Eng
 
 def feature_shape(config: HieraConfig, layer: Layer, pool: Pool) -> tuple[int, ...]:
     """The shape of one feature: (D,), or (T', H', W', D) ((H', W', D) for images) unpooled."""
+    if layer == "stages":
+        return (replace(config, head_stages=SIDE_STAGES).head_dim,)
+    if layer == "final" and pool == "mean":
+        return (config.head_dim,)
     stage = len(config.stages) - 1 if layer == "final" else LAYERS.index(layer)
-    width = config.blocks()[sum(config.stages[: stage + 1]) - 1].dim_out
+    width = config.stage_dims[stage]
     if pool != "none":
         return (width,)
     pooled = min(stage, config.q_pool)

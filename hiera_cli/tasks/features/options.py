@@ -24,7 +24,8 @@ class FeatureOptions:
     """Which features are taken, and how a row is named.
 
     Attributes:
-        layer: `stage1` to `stage4`, or `final`: pooled and normalised, what the head sees.
+        layer: `stage1` to `stage4`, `final`: pooled and normalised, what the head sees, or
+            `stages`: the means of stages 2 and 3 beside that, what `fit` chooses from.
         pool: `mean`, `max` or `none` (all tokens, in T, H, W order).
         feature_dtype: `float32` or `float16`.
         scores: class probabilities as well.
@@ -49,6 +50,8 @@ class FeatureOptions:
             UsageError: a value that is no choice or out of range.
         """
         check_choices(self)
+        if self.layer == "stages" and self.pool != "mean":
+            raise UsageError("--layer stages goes with --pool mean: its maps differ in size")
         if self.fps is not None and not 0.001 <= self.fps <= 1000:
             raise UsageError(f"--fps must be between 0.001 and 1000, not {self.fps}")
 

@@ -13,6 +13,7 @@ from hiera_cli.heads.examples import Examples
 from hiera_cli.heads.heads import fit_head
 from hiera_cli.inference.precision import exactly
 from hiera_cli.inputs import InputPath
+from hiera_cli.model.config import SIDE_STAGES
 from hiera_cli.options import EngineOptions
 from hiera_cli.tables import read_metadata, read_rows
 from hiera_cli.tasks.evaluation.evaluate import open_evaluation
@@ -64,9 +65,12 @@ def fit(dataset: str | None, options: FitOptions, engine: EngineOptions) -> Iter
             num_failed += isinstance(record, Failure)
             yield record
     loaded = _backbone(options, engine)
-    examples = _join(source)
-    choice, findings = _judge(examples, options)
-    _save(out, loaded, examples, choice, findings, options)
+    inputs = _inputs(_join(source), source.table, loaded)
+    choices = {stages: choose_setting(one, options) for stages, one in inputs.items()}
+    stages = min(choices, key=lambda stages: choices[stages].loss)
+    examples, choice = inputs[stages], choices[stages]
+    findings = _judge(examples, choice, options)
+    _save(out, loaded, stages, examples, choice, findings, options)
     val = None
     if source.val is not None:
         fitted = replace(engine, model=str(out), weights=None)
@@ -74,6 +78,7 @@ def fit(dataset: str | None, options: FitOptions, engine: EngineOptions) -> Iter
     yield Fitted(
         folder=out,
         backbone=loaded.name,
+        head_stages=stages,
         classes=examples.classes,
         counts=tuple(map(int, examples.counts)),
         num_videos=len(examples),
@@ -85,9 +90,18 @@ def fit(dataset: str | None, options: FitOptions, engine: EngineOptions) -> Iter
     )
 
 
-def _judge(examples: Examples, options: FitOptions) -> tuple[Choice, Findings]:
-    """The setting that cross-validation chooses, and what it says of the head and of the clips."""
-    choice = choose_setting(examples, options)
+def _inputs(
+    examples: Examples, table: Path, loaded: LoadedModel
+) -> dict[tuple[int, ...], Examples]:
+    """What a head may see, by the earlier stages in it: what the table holds, or less of that."""
+    if read_metadata(table)["layer"] != "stages":
+        return {loaded.model.config.head_stages: examples}
+    last = examples.features[:, -loaded.model.config.stage_dims[-1] :]
+    return {(): replace(examples, features=last), SIDE_STAGES: examples}
+
+
+def _judge(examples: Examples, choice: Choice, options: FitOptions) -> Findings:
+    """What cross-validation says of the head and of the clips."""
     scores = held_out_scores(
         examples,
         choice.setting,
@@ -96,8 +110,7 @@ def _judge(examples: Examples, options: FitOptions) -> tuple[Choice, Findings]:
         options=options,
     )
     held_out = scores.numpy()
-    findings = find(examples, held_out, multi_label=options.multi_label, seed=options.seed)
-    return choice, findings
+    return find(examples, held_out, multi_label=options.multi_label, seed=options.seed)
 
 
 def _extract(
@@ -112,7 +125,10 @@ def _extract(
     yield from write_features(
         files,
         source.table,
-        features=FeatureOptions(absolute_paths=True),  # the same name elsewhere is another video
+        features=FeatureOptions(
+            layer="stages" if engine.backend in ("torch", "compile") else "final",
+            absolute_paths=True,  # the same name elsewhere is another video
+        ),
         options=replace(exactly(engine), protocol=engine.protocol or source.protocol),
         table=TableOptions(on_existing=options.on_existing),
     )
@@ -137,10 +153,10 @@ def _backbone(options: FitOptions, engine: EngineOptions) -> LoadedModel:
     if options.features is None:
         return _open(engine)
     made = read_metadata(options.features)
-    if (made.get("layer"), made.get("pool")) != ("final", "mean"):
+    if made.get("layer") not in ("final", "stages") or made.get("pool") != "mean":
         raise UsageError(
             f"{options.features} does not hold what a head sees",
-            hint="extract with --layer final --pool mean, the defaults",
+            hint="extract with --layer stages, or final, and --pool mean",
         )
     notes = made.get("notes") or {}
     default = engine.model == EngineOptions().model
@@ -168,6 +184,7 @@ def _open(engine: EngineOptions) -> LoadedModel:
 def _save(
     out: Path,
     loaded: LoadedModel,
+    stages: tuple[int, ...],
     examples: Examples,
     choice: Choice,
     findings: Findings,
@@ -181,6 +198,7 @@ def _save(
         "backbone": loaded.name,
         "backbone_sha256": loaded.weights_sha256,
         "head": str(choice.setting),
+        "head_stages": list(stages),
         "num_videos": len(examples),
         "cv_top1": round(findings.top1, 4),
         "cv_balanced_accuracy": round(findings.balanced_accuracy, 4),
@@ -189,7 +207,7 @@ def _save(
     extra: dict[str, Any] = {"fit": about}
     if options.multi_label:
         extra["multi_label"] = True
-    save_fitted(out, loaded, fitted, labels=examples.classes, extra=extra)
+    save_fitted(out, loaded, fitted, head_stages=stages, labels=examples.classes, extra=extra)
 
 
 def _validate(

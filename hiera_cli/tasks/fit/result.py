@@ -16,6 +16,7 @@ class Fitted:
     Attributes:
         folder: the model folder.
         backbone: name of the network whose features were used.
+        head_stages: its earlier stages that the head sees beside the last one.
         classes: in the order of the head.
         counts: videos of each class that were fitted to.
         num_videos: these, together.
@@ -28,6 +29,7 @@ class Fitted:
 
     folder: Path
     backbone: str
+    head_stages: tuple[int, ...]
     classes: tuple[str, ...]
     counts: tuple[int, ...]
     num_videos: int
@@ -44,6 +46,7 @@ def as_json(fitted: Fitted) -> dict[str, Any]:
     return {
         "model": str(fitted.folder),
         "backbone": fitted.backbone,
+        "head_stages": list(fitted.head_stages),
         "classes": list(fitted.classes),
         "class_counts": dict(zip(fitted.classes, fitted.counts, strict=True)),
         "num_videos": fitted.num_videos,

@@ -18,6 +18,7 @@ def save_fitted(
     loaded: LoadedModel,
     fitted: FittedHead,
     *,
+    head_stages: tuple[int, ...],
     labels: tuple[str, ...],
     extra: Mapping[str, Any],
 ) -> None:
@@ -27,6 +28,7 @@ def save_fitted(
         folder: made where it is not there.
         loaded: the network that the features came from.
         fitted: over its features.
+        head_stages: earlier stages that are in them.
         labels: one name a class.
         extra: more for config.json.
 
@@ -42,6 +44,7 @@ def save_fitted(
         head_dropout=0.0,
         bank_size=0 if isinstance(head, LinearHead) else len(head.votes),
         num_neighbours=0 if isinstance(head, LinearHead) else head.num_neighbours,
+        head_stages=head_stages,
     )
     with torch.device("meta"):
         model = Hiera(config)

@@ -139,10 +139,13 @@ def read_scores(
 def _apply_head(
     table: Path, made: Mapping[str, Any], head: str
 ) -> tuple[Sequence[str], npt.NDArray[np.float32]]:
-    if made["layer"] != "final" or made["pool"] != "mean":
-        hint = "extract them with --layer final --pool mean"
-        raise UsageError(f"a head takes what the last layer gives, not {made['layer']}", hint=hint)
     loaded = open_model(head, need_head=True)
+    layer = "stages" if loaded.model.config.head_stages else "final"
+    if made["layer"] != layer or made["pool"] != "mean":
+        raise UsageError(
+            f"'{head}' takes features of --layer {layer} --pool mean, not those of {made['layer']}",
+            hint=f"extract them with --layer {layer} --pool mean",
+        )
     width = loaded.model.head.projection.in_features
     parts = []
     for rows in read_rows(table, columns=["feature"]):

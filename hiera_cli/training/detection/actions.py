@@ -173,6 +173,7 @@ def make_action_detector(
         num_classes=num_classes,
         bank_size=0,
         num_neighbours=0,
+        head_stages=(),
         drop_path_rate=recipe.drop_path,
         head_dropout=recipe.head_dropout,
     )

@@ -200,5 +200,7 @@ def test_options_that_mean_nothing(videos, tiny_model, tmp_path):
         BoxOptions(per="track")
     with pytest.raises(UsageError, match="--protocol has no meaning"):
         run(videos, tmp_path / "f.parquet", tiny_model, scores, protocol="paper")
+    with pytest.raises(UsageError, match="--layer stages has no meaning"):
+        run(videos, tmp_path / "f.parquet", tiny_model, scores, features={"layer": "stages"})
     with pytest.raises(UsageError, match="--scores has no meaning"):
         run(videos, tmp_path / "f.parquet", tiny_model, scores, features={"scores": True})

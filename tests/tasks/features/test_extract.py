@@ -89,6 +89,19 @@ def test_pools_are_over_the_tokens(clips: Path, tiny_model: Path, layer: str) ->
         assert np.allclose(found["mean"].feature, tokens.mean((0, 1, 2)), atol=1e-5)
 
 
+def test_stages_side_by_side(clips: Path, tiny_model: Path) -> None:
+    clip, found = str(clips / "a" / "clip 0.mp4"), {}
+    for layer in ("stage2", "stage3", "final", "stages"):
+        chosen = FeatureOptions(layer=layer)
+        (record,) = extract_features(clip, features=chosen, options=options(tiny_model))
+        found[layer] = record.feature
+    apart = np.concatenate([found[layer] for layer in ("stage2", "stage3", "final")])
+    assert np.allclose(found["stages"], apart, atol=1e-6)
+    assert feature_shape(load_model(str(tiny_model)).config, "stages", "mean") == apart.shape
+    with pytest.raises(UsageError, match="--layer stages goes with --pool mean"):
+        FeatureOptions(layer="stages", pool="max")
+
+
 def test_columns_hold_the_features(tiny_model: Path) -> None:
     chosen = FeatureOptions(layer="stage2", pool="none", scores=True, feature_dtype="float16")
     engine = open_feature_engine(options(tiny_model), chosen)

@@ -7,12 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from hiera_cli import classify
 from hiera_cli.checkpoints.open import open_model
 from hiera_cli.errors import Failure, NoInputError, UsageError
+from hiera_cli.heads.choose import Choice, choose_setting
+from hiera_cli.heads.examples import Examples
 from hiera_cli.heads.heads import fit_head, score_videos
+from hiera_cli.heads.options import HeadOptions
 from hiera_cli.inputs import expand_inputs
 from hiera_cli.options import EngineOptions
 from hiera_cli.tables import read_rows
@@ -91,18 +96,36 @@ def test_the_folder_is_a_model_like_any_other(fitted: Fitted, tiny_model: Path) 
     assert about["cv_top1"] == round(fitted.findings.top1, 4)
 
 
+@pytest.mark.parametrize("head_stages", [(), (2, 3)])
 @pytest.mark.parametrize("head", ["linear", "knn"])
 def test_what_is_cross_validated_is_what_classify_does(
-    colours: Path, tiny_model: Path, tmp_path: Path, head: str
+    colours: Path,
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    head: str,
+    head_stages: tuple[int, ...],
 ) -> None:
     """The scores of the fit's own arithmetic on kept features, and those of `classify`."""
+    dims = open_model(str(tiny_model)).model.config.stage_dims
+    width = dims[-1] + sum(dims[stage - 1] for stage in head_stages)
+
+    def choose(examples: Examples, options: HeadOptions) -> Choice:
+        is_wanted = examples.features.shape[1] == width
+        return replace(choose_setting(examples, options), loss=0.0 if is_wanted else 1.0)
+
+    monkeypatch.setattr("hiera_cli.tasks.fit.fit.choose_setting", choose)
     chosen = FitOptions(out=tmp_path / "mine", head=head, val=str(colours / "val"))  # type: ignore[arg-type]
     result = last(list(fit(str(colours / "train"), chosen, options(tiny_model))))
 
     table = tmp_path / "mine.features.parquet"
     paths = sorted({p for rows in read_rows(table, columns=["path"]) for p in rows["path"]})
     videos = {p: LabelledVideo(p, p, (Path(p).parent.name,)) for p in paths}
-    examples = read_examples(table, videos, result.classes)
+    kept = read_examples(table, videos, result.classes)
+    assert kept.features.shape[1] == sum(dims[1:])
+    examples = replace(kept, features=kept.features[:, -width:])
+    assert result.head_stages == open_model(str(tmp_path / "mine")).model.config.head_stages
+    assert result.head_stages == head_stages
     choice = result.choice
     head_again = fit_head(examples, choice.setting, balanced=choice.balanced, multi_label=False)
     expected = score_videos(head_again, examples, multi_label=False).numpy()
@@ -111,6 +134,29 @@ def test_what_is_cross_validated_is_what_classify_does(
         assert isinstance(record, Classification)
         scores = {p.index: p.score for p in record.predictions}
         np.testing.assert_allclose([scores[k] for k in range(3)], row, atol=1e-4)
+
+
+@pytest.mark.parametrize("telling", ["last", "stages"])
+def test_a_head_sees_earlier_stages_where_they_tell_more(
+    colours: Path, tiny_model: Path, tmp_path: Path, fitted: Fitted, telling: str
+) -> None:
+    """Of a table in which only the last columns, or only the others, know the classes."""
+    made = fitted.folder.with_name("mine.features.parquet")
+    table, rows = tmp_path / "features.parquet", pq.read_table(made)
+    width = open_model(str(tiny_model)).model.config.stage_dims[-1]
+    values = np.stack(rows["feature"].to_numpy())
+    rng = np.random.default_rng(0)
+    classes = [Path(path).parent.name for path in rows["path"].to_pylist()]
+    told = np.array([["blue", "green", "red"].index(name) for name in classes])[:, None]
+    noise = rng.standard_normal(values.shape).astype(np.float32)
+    columns = slice(-width, None) if telling == "last" else slice(None, -width)
+    noise[:, columns] += 3 * (told == np.arange(values.shape[1]) % 3)[:, columns]
+    feature = pa.array(list(noise), rows["feature"].type)
+    index = rows.schema.get_field_index("feature")
+    pq.write_table(rows.set_column(index, rows.schema.field("feature"), feature), table)
+    chosen = FitOptions(out=tmp_path / "mine", features=table, strength=0.1)
+    result = last(list(fit(str(colours / "train"), chosen, options(tiny_model))))
+    assert result.head_stages == (() if telling == "last" else (2, 3))
 
 
 def test_several_labels_are_scored_each_by_itself(

@@ -1,12 +1,15 @@
 """Neighbours, duplicates and clusters of a small table, against numpy with everything in hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hiera_cli.checkpoints.open import open_model, save_model
 from hiera_cli.errors import UsageError
 from hiera_cli.inputs import expand_inputs
+from hiera_cli.model.hiera import Hiera
 from hiera_cli.options import EngineOptions
 from hiera_cli.tasks.features.options import FeatureOptions
 from hiera_cli.tasks.features.table import write_features
@@ -92,6 +95,15 @@ def test_clusters_and_maps() -> None:
     near, cosines = nearest_of_all(vectors, 5)
     assert all(owner[near[k]].tolist() == [owner[k]] * 5 for k in range(60))
     assert (np.diff(cosines, axis=1) <= 0).all()
+
+
+def test_a_head_says_which_features_it_takes(table: Path, tiny_model: Path, tmp_path: Path) -> None:
+    tiny = open_model(str(tiny_model))
+    wide = Hiera(replace(tiny.model.config, head_stages=(2, 3)))
+    spec = tiny.preprocessing
+    save_model(tmp_path / "wide", wide, labels=tiny.labels, preprocessing=spec, extra={})
+    with pytest.raises(UsageError, match="takes features of --layer stages --pool mean"):
+        make_atlas(table, read_table_metadata(table), head=str(tmp_path / "wide"))
 
 
 def test_atlas_and_what_the_head_is_unsure_of(table: Path, tiny_model: Path) -> None:
