@@ -91,7 +91,8 @@ def follow(records: Iterable[Any], *, out: Path, quiet: bool, hint: str) -> int:
         if best is not None and best.step == 0:
             console.say(
                 "no epoch was better on the validation than the head that training began with: "
-                "the result is that head on the network as it was; `hiera fit` may find a better one"
+                "the result is that head on the network as it was; `hiera fit` may find a better "
+                "one"
             )
         console.say(hint)
     return SOME_FAILED if failed and process.world_size == 1 else 0
