@@ -148,8 +148,8 @@ def _write(
                 console.show_warnings(record.path, record.warnings)
     place, errors = output_names(out, table)
     if not talk.quiet:
-        added, good = counted(num_clips, "row"), counted(num_good, "video", be=True)
-        console.say(f"{added} added; {good} in {place}")
+        good = counted(num_good, "video", be=True)
+        console.say(f"{counted(num_clips, 'row')} added; {good} in {place}")
         if num_failed:
             console.say(f"{num_failed} failed: see {errors}")
     if not num_failed:

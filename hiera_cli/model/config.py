@@ -108,7 +108,7 @@ class HieraConfig:
         stages = _check_tuple("head_stages", self.head_stages, tuple(range(NUM_STAGES)))
         for stage in stages:
             _check_int("head_stages", stage, 1, NUM_STAGES - 1)
-        if list(self.head_stages) != sorted(set(self.head_stages)):
+        if list(stages) != sorted(set(self.head_stages)):
             raise _refusal("head_stages", stages, "not ascending")
         for block in self.blocks():
             if block.num_heads < 1 or block.dim_out % block.num_heads:

@@ -65,10 +65,7 @@ def fit(dataset: str | None, options: FitOptions, engine: EngineOptions) -> Iter
             num_failed += isinstance(record, Failure)
             yield record
     loaded = _backbone(options, engine)
-    inputs = _inputs(_join(source), source.table, loaded)
-    choices = {stages: choose_setting(one, options) for stages, one in inputs.items()}
-    stages = min(choices, key=lambda stages: choices[stages].loss)
-    examples, choice = inputs[stages], choices[stages]
+    stages, examples, choice = _choose(_inputs(_join(source), source.table, loaded), options)
     findings = _judge(examples, choice, options)
     _save(out, loaded, stages, examples, choice, findings, options)
     val = None
@@ -98,6 +95,15 @@ def _inputs(
         return {loaded.model.config.head_stages: examples}
     last = examples.features[:, -loaded.model.config.stage_dims[-1] :]
     return {(): replace(examples, features=last), SIDE_STAGES: examples}
+
+
+def _choose(
+    inputs: dict[tuple[int, ...], Examples], options: FitOptions
+) -> tuple[tuple[int, ...], Examples, Choice]:
+    """Which of the inputs cross-validation prefers, and with which setting."""
+    choices = {stages: choose_setting(examples, options) for stages, examples in inputs.items()}
+    best = min(choices, key=lambda stages: choices[stages].loss)
+    return best, inputs[best], choices[best]
 
 
 def _judge(examples: Examples, choice: Choice, options: FitOptions) -> Findings:
