@@ -117,12 +117,7 @@ def _write(
     from hiera_cli.tasks.features.writer import VideoFeatures
 
     records = write_features(
-        files,
-        out,
-        features=features,
-        options=engine,
-        table=table,
-        open_workers=workers,
+        files, out, features=features, options=engine, table=table, open_workers=workers
     )
     with console.waiting(f"opening {engine.model}", quiet=talk.quiet):
         started = next(records)

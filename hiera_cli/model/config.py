@@ -167,8 +167,7 @@ class HieraConfig:
     @property
     def head_dim(self) -> int:
         """Width of what the head sees."""
-        dims = self.stage_dims
-        return sum(dims[stage - 1] for stage in self.head_stages) + dims[-1]
+        return sum(self.stage_dims[stage - 1] for stage in (*self.head_stages, NUM_STAGES))
 
     def blocks(self) -> tuple[BlockPlan, ...]:
         """The transformer blocks, first to last.

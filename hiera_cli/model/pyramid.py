@@ -81,9 +81,8 @@ class FeaturePyramid(nn.Module):
         self.encoder = encoder
         self.windows = windows
         self.time = time
-        plans = encoder.config.blocks()
-        self.looks_wide = tuple(not plan.unit_attention for plan in plans)
-        self.channels = tuple(plans[end].dim_out for end in encoder.stage_ends)
+        self.looks_wide = tuple(not plan.unit_attention for plan in encoder.config.blocks())
+        self.channels = encoder.config.stage_dims
         height = encoder.config.input_size[-2]
         self.strides = tuple(height // grid.size[-2] for grid in encoder.stage_grids)
 

@@ -70,8 +70,7 @@ def fit(dataset: str | None, options: FitOptions, engine: EngineOptions) -> Iter
     _save(out, loaded, stages, examples, choice, findings, options)
     val = None
     if source.val is not None:
-        fitted = replace(engine, model=str(out), weights=None)
-        val = yield from _validate(source, options, fitted, out)
+        val = yield from _validate(source, options, engine, out)
     yield Fitted(
         folder=out,
         backbone=loaded.name,
@@ -230,7 +229,8 @@ def _validate(
         out=out / "val",
         on_existing="overwrite",
     )
-    engine = replace(engine, protocol=engine.protocol or source.protocol)
+    protocol = engine.protocol or source.protocol
+    engine = replace(engine, model=str(out), weights=None, protocol=protocol)
     ready = open_evaluation(place, evaluation, engine)
     yield from ready.run()
     return ready.result()[1]

@@ -141,17 +141,16 @@ def _apply_head(
 ) -> tuple[Sequence[str], npt.NDArray[np.float32]]:
     loaded = open_model(head, need_head=True)
     layer = "stages" if loaded.model.config.head_stages else "final"
-    if made["layer"] != layer or made["pool"] != "mean":
-        raise UsageError(
-            f"'{head}' takes features of --layer {layer} --pool mean, not those of {made['layer']}",
-            hint=f"extract them with --layer {layer} --pool mean",
-        )
+    hint = f"extract them with --layer {layer} --pool mean"
+    if made["layer"] not in ("final", "stages") or made["pool"] != "mean":
+        raise UsageError(f"a head takes what the last layer gives, not {made['layer']}", hint=hint)
     width = loaded.model.head.projection.in_features
     parts = []
     for rows in read_rows(table, columns=["feature"]):
         features = torch.from_numpy(rows["feature"].astype(np.float32))
         if features.shape[1] != width:
-            raise UsageError(f"'{head}' takes features of {width}, not {features.shape[1]} numbers")
+            told = f"'{head}' takes features of {width}, not {features.shape[1]} numbers"
+            raise UsageError(told, hint=hint)
         with torch.inference_mode():
             logits = loaded.model.forward_head(features)
             many = bool(getattr(loaded, "multi_label", False))

@@ -97,13 +97,21 @@ def test_clusters_and_maps() -> None:
     assert (np.diff(cosines, axis=1) <= 0).all()
 
 
-def test_a_head_says_which_features_it_takes(table: Path, tiny_model: Path, tmp_path: Path) -> None:
+def test_a_head_says_which_features_it_takes(
+    table: Path, tiny_model: Path, clips: Path, tmp_path: Path
+) -> None:
     tiny = open_model(str(tiny_model))
     wide = Hiera(replace(tiny.model.config, head_stages=(2, 3)))
     spec = tiny.preprocessing
     save_model(tmp_path / "wide", wide, labels=tiny.labels, preprocessing=spec, extra={})
-    with pytest.raises(UsageError, match="takes features of --layer stages --pool mean"):
+    with pytest.raises(UsageError, match=r"takes features of \d+, not \d+ numbers") as caught:
         make_atlas(table, read_table_metadata(table), head=str(tmp_path / "wide"))
+    assert "--layer stages" in caught.value.hint
+    files, options = expand_inputs([str(clips)]), EngineOptions(model=str(tiny_model), device="cpu")
+    out = tmp_path / "stages.parquet"
+    list(write_features(files, out, features=FeatureOptions(layer="stages"), options=options))
+    atlas = make_atlas(out, read_table_metadata(out), head=str(tmp_path / "wide"))
+    assert atlas.classes is not None
 
 
 def test_atlas_and_what_the_head_is_unsure_of(table: Path, tiny_model: Path) -> None:
