@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
@@ -22,6 +22,7 @@ from hiera_cli.heads.heads import (
     score_videos,
 )
 from hiera_cli.heads.options import HeadOptions, is_balanced
+from hiera_cli.model.config import SIDE_STAGES
 from hiera_cli.model.logistic import balanced_weights
 
 logger = logging.getLogger("hiera_cli")
@@ -52,6 +53,40 @@ class Choice:
     losses: dict[Training, float]
     num_folds: int
     balanced: bool
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Sight:
+    """What a head sees best, and how it is fitted to that.
+
+    Attributes:
+        head_stages: earlier stages whose mean tokens it sees, as in `HieraConfig`.
+        examples: with these features.
+        choice: the setting.
+    """
+
+    head_stages: tuple[int, ...]
+    examples: Examples
+    choice: Choice
+
+
+def choose_sight(examples: Examples, options: HeadOptions, *, last_dim: int) -> Sight:
+    """Whether a head had better see the side stages beside the last one, by cross-validation.
+
+    Args:
+        examples: features are the mean tokens of the side stages, then `last_dim` of the last one.
+        options: of the head.
+        last_dim: width of the last stage.
+
+    Raises:
+        UsageError: fewer than two classes, or no class with two videos that can be separated.
+    """
+    last = replace(examples, features=examples.features[:, -last_dim:])
+    sights = [
+        Sight(stages, seen, choose_setting(seen, options))
+        for stages, seen in (((), last), (SIDE_STAGES, examples))
+    ]
+    return min(sights, key=lambda sight: sight.choice.loss)
 
 
 def choose_setting(examples: Examples, options: HeadOptions) -> Choice:

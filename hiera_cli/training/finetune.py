@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
+from hiera_cli.checkpoints.folder import CONFIG_NAME, read_folder_config
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.errors import UsageError
 from hiera_cli.heads.options import is_balanced
@@ -97,6 +98,7 @@ def _prepare(
         calibrate=options.calibrate,
         process=process,
     )
+    initial = _as_before(initial, run)
     model = build_classifier(initial, data, recipe, options, run).to(process.device)
     start = _head_start(model, initial, data, options, run, source, pixels)
     if start is not None:
@@ -111,7 +113,7 @@ def _prepare(
         recipe=recipe,
         options=run,
         process=process,
-        config=initial.config,
+        config=model.config,
         settings={
             "data": options.data,
             "model": options.model,
@@ -166,6 +168,17 @@ def _wants_fitted_head(initial: Initial, data: LabelledVideos, options: Finetune
     new = initial.weights is not None and tuple(initial.labels) != data.classes
     automatic = options.head_start == "auto" and new and len(data.training) < FEW_VIDEOS
     return automatic or options.head_start == "fit"
+
+
+def _as_before(initial: Initial, run: RunOptions) -> Initial:
+    """Where a run begins; one that is gone on with has a head that sees what it saw before."""
+    before = None if run.on_existing == "overwrite" else RunFolder(run.out).newest()
+    if before is None:
+        return initial
+    stages = read_folder_config(before / CONFIG_NAME).config.head_stages
+    if stages == initial.config.head_stages:
+        return initial
+    return replace(initial, config=replace(initial.config, head_stages=stages), labels=())
 
 
 def _head_start(

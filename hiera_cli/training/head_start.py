@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,11 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hiera_cli.checkpoints.preprocessing import Preprocessing
-from hiera_cli.heads.choose import choose_setting
+from hiera_cli.heads.choose import choose_sight
 from hiera_cli.heads.examples import Examples
 from hiera_cli.heads.heads import fit_head
 from hiera_cli.heads.options import ClassWeights, HeadOptions
-from hiera_cli.model.hiera import Hiera
+from hiera_cli.model.config import SIDE_STAGES
+from hiera_cli.model.hiera import Head, Hiera
 from hiera_cli.model.logistic import LinearHead
 from hiera_cli.training.data.batches import (
     TrainingVideo,
@@ -36,17 +37,22 @@ class HeadStart:
 
     Attributes:
         head: over the network's features.
+        head_stages: earlier stages that are in these, as in `HieraConfig`.
         loss: mean cross entropy of the clips that it was fitted to.
     """
 
     head: LinearHead
+    head_stages: tuple[int, ...]
     loss: float
 
     @torch.no_grad()
     def put_into(self, model: Hiera) -> None:
-        """Give the network this head, in place."""
-        model.head.projection.weight.copy_(self.head.weight)
-        model.head.projection.bias.copy_(self.head.bias)
+        """Give the network this head, and the sight that it needs, in place."""
+        weight, bias = self.head.weight, self.head.bias
+        model.config = replace(model.config, head_stages=self.head_stages)
+        model.head = Head(model.config.head_dim, model.config).to(model.norm.weight.device)
+        model.head.projection.weight.copy_(weight)
+        model.head.projection.bias.copy_(bias)
 
 
 def fit_start(
@@ -62,6 +68,8 @@ def fit_start(
 ) -> HeadStart:
     """Fit a head to the network's features of the training videos, without augmentation.
 
+    As `hiera fit`, it sees the side stages where cross-validation says so.
+
     Raises:
         UsageError: classes that nothing can be fitted to, or nothing that could be checked.
     """
@@ -74,17 +82,19 @@ def fit_start(
         workers=workers,
     )
     options = HeadOptions(class_weights=class_weights, seed=seed)
-    choice = choose_setting(examples, options)
+    sight = choose_sight(examples, options, last_dim=model.config.stage_dims[-1])
+    examples, choice = sight.examples, sight.choice
     head = fit_head(examples, choice.setting, balanced=choice.balanced, multi_label=False).head
     assert isinstance(head, LinearHead)
     logits = head.logits(examples.features)
     loss = F.cross_entropy(logits, examples.targets[examples.video_index])
     logger.info(
-        "the head starts as %s (held-out loss %.3f); --head-start none starts afresh",
+        "the head starts as %s%s (held-out loss %.3f); --head-start none starts afresh",
         choice.setting,
+        ", sees stages 2 and 3 too" if sight.head_stages else "",
         choice.loss,
     )
-    return HeadStart(head, float(loss))
+    return HeadStart(head, sight.head_stages, float(loss))
 
 
 @torch.no_grad()
@@ -97,7 +107,7 @@ def _examples(
     preprocessing: Preprocessing,
     workers: int,
 ) -> Examples:
-    """Features of all clips that can be read; files that cannot are reported by the training."""
+    """Side stages and features of all clips that can be read; the training reports the others."""
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
@@ -107,7 +117,8 @@ def _examples(
     ):
         if len(batch):
             pixels = normalised(batch.pixels.to(device), preprocessing)
-            features.append(model.forward_features(pixels).double().cpu())
+            ends = model.encode(model.embed(pixels))
+            features.append(model.pool(ends, SIDE_STAGES).double().cpu())
             indices.append(batch.seeds)
     model.train(was_training)
     found = torch.cat(indices) if indices else torch.zeros(0, dtype=torch.int64)

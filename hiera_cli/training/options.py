@@ -112,8 +112,8 @@ class FinetuneOptions:
         calibrate: divide the result's logits by the temperature that fits the validation.
         hold_out: files of each class that are validated on and not learnt from.
         per_class: labelled files of each class to learn from, drawn from the seed; None: all.
-        head_start: `fit`: begin with the head that a logistic regression on the initial features
-            gives; `auto`: where the weights are pretrained and the classes new to them.
+        head_start: `fit`: begin with the head that `hiera fit` would give, over what it would have
+            the head see; `auto`: where the weights are pretrained and the classes new to them.
         class_weights: `balanced` lets every class count the same in the loss; `auto`: where the
             largest class has more than three times the smallest, and few clips.
     """

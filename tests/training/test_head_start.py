@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from hiera_cli.checkpoints.open import open_model, save_model
 from hiera_cli.checkpoints.preprocessing import Preprocessing
-from hiera_cli.model.config import HieraConfig
+from hiera_cli.heads.choose import Choice, choose_setting
+from hiera_cli.heads.examples import Examples
+from hiera_cli.heads.options import HeadOptions
+from hiera_cli.model.config import SIDE_STAGES, HieraConfig
 from hiera_cli.model.hiera import Hiera
 from hiera_cli.training.finetune import finetune
 from hiera_cli.training.options import ClipOptions, FinetuneOptions, RunOptions
@@ -77,6 +81,57 @@ def test_patience_ends_a_run(classes: Path, pretrained: str, tmp_path: Path) -> 
     assert [epoch.is_best for epoch in epochs] == [True, False, False]
     again = run_to_the_end(classes, pretrained, tmp_path / "run", changes=changes)
     assert not [record for record in again if isinstance(record, Step | Epoch)]
+
+
+@pytest.fixture
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cross-validation prefers a head that sees more."""
+
+    def choose(examples: Examples, options: HeadOptions) -> Choice:
+        return replace(choose_setting(examples, options), loss=1 / examples.features.shape[1])
+
+    monkeypatch.setattr("hiera_cli.heads.choose.choose_setting", choose)
+
+
+@pytest.mark.usefixtures("wide")
+def test_a_stopped_run_goes_on_with_a_head_that_sees_earlier_stages(
+    classes: Path, pretrained: str, tmp_path: Path
+) -> None:
+    stopped, whole = tmp_path / "stopped", tmp_path / "whole"
+    options = FinetuneOptions(data=str(classes), val=str(classes), model=pretrained)
+    run = RunOptions(out=stopped, workers=0, device="cpu", save_every=1)
+    clips, changes = ClipOptions(isolate=False), replace(QUIET, epochs=2, lr=1e-3)
+    first = list[object]()
+    for record in finetune(options, run, clips=clips, changes=changes):
+        first.append(record)
+        if isinstance(record, Step) and record.step == 2:
+            break
+    start = next(record for record in first if isinstance(record, Epoch))
+    assert start.train_loss < 1.0  # of a head that begins afresh log 4
+    assert open_model(str(stopped / "last")).model.config.head_stages == SIDE_STAGES
+    list(finetune(options, run, clips=clips, changes=changes))
+    list(finetune(options, replace(run, out=whole), clips=clips, changes=changes))
+    one = load_file(stopped / "last/model.safetensors")
+    other = load_file(whole / "last/model.safetensors")
+    assert all(one[name].equal(other[name]) for name in other)
+    assert open_model(str(whole)).model.config.head_stages == SIDE_STAGES
+
+
+@pytest.mark.usefixtures("wide")
+@pytest.mark.parametrize("head_start", ["fit", "none"])
+def test_what_the_head_of_a_fitted_model_sees_does_not_hinder_another(
+    classes: Path, pretrained: str, tmp_path: Path, head_start: str
+) -> None:
+    changes = replace(QUIET, epochs=1)
+    run_to_the_end(classes, pretrained, tmp_path / "first", changes=changes)
+    files = sorted(classes.rglob("*.mp4"))
+    lines = [f"{file} {'still' if file.parent.name == 'static' else 'moves'}\n" for file in files]
+    data, first, out = tmp_path / "list.txt", str(tmp_path / "first"), tmp_path / "second"
+    data.write_text("".join(lines))
+    run_to_the_end(data, first, out, changes=changes, head_start=head_start)
+    loaded = open_model(str(out))
+    assert loaded.labels == ("moves", "still")
+    assert loaded.model.config.head_stages == SIDE_STAGES
 
 
 def test_a_head_that_starts_afresh(classes: Path, pretrained: str, tmp_path: Path) -> None:

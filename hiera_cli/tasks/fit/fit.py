@@ -8,12 +8,11 @@ from typing import Any
 from hiera_cli.checkpoints.open import LoadedModel, open_model
 from hiera_cli.errors import Failure, NoInputError, UsageError
 from hiera_cli.files import output_errors
-from hiera_cli.heads.choose import Choice, choose_setting, held_out_scores
+from hiera_cli.heads.choose import Choice, Sight, choose_setting, choose_sight, held_out_scores
 from hiera_cli.heads.examples import Examples
 from hiera_cli.heads.heads import fit_head
 from hiera_cli.inference.precision import exactly
 from hiera_cli.inputs import InputPath
-from hiera_cli.model.config import SIDE_STAGES
 from hiera_cli.options import EngineOptions
 from hiera_cli.tables import read_metadata, read_rows
 from hiera_cli.tasks.evaluation.evaluate import open_evaluation
@@ -65,16 +64,17 @@ def fit(dataset: str | None, options: FitOptions, engine: EngineOptions) -> Iter
             num_failed += isinstance(record, Failure)
             yield record
     loaded = _backbone(options, engine)
-    stages, examples, choice = _choose(_inputs(_join(source), source.table, loaded), options)
+    sight = _choose(_join(source), source.table, loaded, options)
+    examples, choice = sight.examples, sight.choice
     findings = _judge(examples, choice, options)
-    _save(out, loaded, stages, examples, choice, findings, options)
+    _save(out, loaded, sight, findings, options)
     val = None
     if source.val is not None:
         val = yield from _validate(source, options, engine, out)
     yield Fitted(
         folder=out,
         backbone=loaded.name,
-        head_stages=stages,
+        head_stages=sight.head_stages,
         classes=examples.classes,
         counts=tuple(map(int, examples.counts)),
         num_videos=len(examples),
@@ -86,23 +86,12 @@ def fit(dataset: str | None, options: FitOptions, engine: EngineOptions) -> Iter
     )
 
 
-def _inputs(
-    examples: Examples, table: Path, loaded: LoadedModel
-) -> dict[tuple[int, ...], Examples]:
-    """What a head may see, by the earlier stages in it: what the table holds, or less of that."""
-    if read_metadata(table)["layer"] != "stages":
-        return {loaded.model.config.head_stages: examples}
-    last = examples.features[:, -loaded.model.config.stage_dims[-1] :]
-    return {(): replace(examples, features=last), SIDE_STAGES: examples}
-
-
-def _choose(
-    inputs: dict[tuple[int, ...], Examples], options: FitOptions
-) -> tuple[tuple[int, ...], Examples, Choice]:
-    """Which of the inputs cross-validation prefers, and with which setting."""
-    choices = {stages: choose_setting(examples, options) for stages, examples in inputs.items()}
-    best = min(choices, key=lambda stages: choices[stages].loss)
-    return best, inputs[best], choices[best]
+def _choose(examples: Examples, table: Path, loaded: LoadedModel, options: FitOptions) -> Sight:
+    """What the head sees of the features in the table, and with which setting it is fitted."""
+    config = loaded.model.config
+    if read_metadata(table)["layer"] == "stages":
+        return choose_sight(examples, options, last_dim=config.stage_dims[-1])
+    return Sight(config.head_stages, examples, choose_setting(examples, options))
 
 
 def _judge(examples: Examples, choice: Choice, options: FitOptions) -> Findings:
@@ -189,13 +178,12 @@ def _open(engine: EngineOptions) -> LoadedModel:
 def _save(
     out: Path,
     loaded: LoadedModel,
-    stages: tuple[int, ...],
-    examples: Examples,
-    choice: Choice,
+    sight: Sight,
     findings: Findings,
     options: FitOptions,
 ) -> None:
     """Fit to all videos, and write the folder with what to expect of it."""
+    stages, examples, choice = sight.head_stages, sight.examples, sight.choice
     fitted = fit_head(
         examples, choice.setting, balanced=choice.balanced, multi_label=options.multi_label
     )

@@ -114,7 +114,7 @@ def test_what_is_cross_validated_is_what_classify_does(
         is_wanted = examples.features.shape[1] == width
         return replace(choose_setting(examples, options), loss=0.0 if is_wanted else 1.0)
 
-    monkeypatch.setattr("hiera_cli.tasks.fit.fit.choose_setting", choose)
+    monkeypatch.setattr("hiera_cli.heads.choose.choose_setting", choose)
     chosen = FitOptions(out=tmp_path / "mine", head=head, val=str(colours / "val"))  # type: ignore[arg-type]
     result = last(list(fit(str(colours / "train"), chosen, options(tiny_model))))
 
