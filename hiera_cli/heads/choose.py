@@ -56,7 +56,7 @@ class Choice:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Sight:
+class ChosenFeatures:
     """What a head sees best, and how it is fitted to that.
 
     Attributes:
@@ -70,7 +70,7 @@ class Sight:
     choice: Choice
 
 
-def choose_sight(examples: Examples, options: HeadOptions, *, last_dim: int) -> Sight:
+def choose_features(examples: Examples, options: HeadOptions, *, last_dim: int) -> ChosenFeatures:
     """Whether a head had better see the side stages beside the last one, by cross-validation.
 
     Args:
@@ -82,11 +82,11 @@ def choose_sight(examples: Examples, options: HeadOptions, *, last_dim: int) -> 
         UsageError: fewer than two classes, or no class with two videos that can be separated.
     """
     last = replace(examples, features=examples.features[:, -last_dim:])
-    sights = [
-        Sight(stages, seen, choose_setting(seen, options))
+    candidates = [
+        ChosenFeatures(stages, seen, choose_setting(seen, options))
         for stages, seen in (((), last), (SIDE_STAGES, examples))
     ]
-    return min(sights, key=lambda sight: sight.choice.loss)
+    return min(candidates, key=lambda chosen: chosen.choice.loss)
 
 
 def choose_setting(examples: Examples, options: HeadOptions) -> Choice:

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
-from hiera_cli.checkpoints.folder import CONFIG_NAME, read_folder_config
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.errors import UsageError
 from hiera_cli.heads.options import is_balanced
@@ -19,11 +18,12 @@ from hiera_cli.training.data.labelled import (
 )
 from hiera_cli.training.data.mixing import Mixing
 from hiera_cli.training.data.symmetries import Symmetries
-from hiera_cli.training.distributed import Process, joined_process
+from hiera_cli.training.distributed import Process, gather_objects, joined_process
 from hiera_cli.training.few_clips import FEW_VIDEOS, for_few_clips, reason
 from hiera_cli.training.head_start import HeadStart, fit_start
 from hiera_cli.training.initial import (
     Initial,
+    as_in_run,
     at_size,
     copy_weights,
     open_initial,
@@ -98,9 +98,12 @@ def _prepare(
         calibrate=options.calibrate,
         process=process,
     )
-    initial = _as_before(initial, run)
+    before = None if run.on_existing == "overwrite" else RunFolder(run.out).newest()
+    initial = as_in_run(initial, before)
     model = build_classifier(initial, data, recipe, options, run).to(process.device)
-    start = _head_start(model, initial, data, options, run, source, pixels)
+    start = None
+    if before is None and _wants_fitted_head(initial, data, options):
+        start = gather_objects(_head_start(model, data, options, run, source, pixels))[0]
     if start is not None:
         start.put_into(model)
     return make_run(
@@ -170,30 +173,15 @@ def _wants_fitted_head(initial: Initial, data: LabelledVideos, options: Finetune
     return automatic or options.head_start == "fit"
 
 
-def _as_before(initial: Initial, run: RunOptions) -> Initial:
-    """Where a run begins; one that is gone on with has a head that sees what it saw before."""
-    before = None if run.on_existing == "overwrite" else RunFolder(run.out).newest()
-    if before is None:
-        return initial
-    stages = read_folder_config(before / CONFIG_NAME).config.head_stages
-    if stages == initial.config.head_stages:
-        return initial
-    return replace(initial, config=replace(initial.config, head_stages=stages), labels=())
-
-
 def _head_start(
     model: Hiera,
-    initial: Initial,
     data: LabelledVideos,
     options: FinetuneOptions,
     run: RunOptions,
     source: ClipSource,
     preprocessing: Preprocessing,
 ) -> HeadStart | None:
-    """A fitted head for a run that begins and wants one."""
-    begins = run.on_existing == "overwrite" or RunFolder(run.out).newest() is None
-    if not begins or not _wants_fitted_head(initial, data, options):
-        return None
+    """A fitted head; None where there is nothing that one could be fitted to."""
     try:
         return fit_start(
             model,

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hiera_cli.checkpoints.preprocessing import Preprocessing
-from hiera_cli.heads.choose import choose_sight
+from hiera_cli.heads.choose import choose_features
 from hiera_cli.heads.examples import Examples
 from hiera_cli.heads.heads import fit_head
 from hiera_cli.heads.options import ClassWeights, HeadOptions
@@ -47,7 +47,7 @@ class HeadStart:
 
     @torch.no_grad()
     def put_into(self, model: Hiera) -> None:
-        """Give the network this head, and the sight that it needs, in place."""
+        """Give the network this head, and let it see what the head was fitted to, in place."""
         weight, bias = self.head.weight, self.head.bias
         model.config = replace(model.config, head_stages=self.head_stages)
         model.head = Head(model.config.head_dim, model.config).to(model.norm.weight.device)
@@ -82,8 +82,8 @@ def fit_start(
         workers=workers,
     )
     options = HeadOptions(class_weights=class_weights, seed=seed)
-    sight = choose_sight(examples, options, last_dim=model.config.stage_dims[-1])
-    examples, choice = sight.examples, sight.choice
+    chosen = choose_features(examples, options, last_dim=model.config.stage_dims[-1])
+    examples, choice = chosen.examples, chosen.choice
     head = fit_head(examples, choice.setting, balanced=choice.balanced, multi_label=False).head
     assert isinstance(head, LinearHead)
     logits = head.logits(examples.features)
@@ -91,10 +91,10 @@ def fit_start(
     logger.info(
         "the head starts as %s%s (held-out loss %.3f); --head-start none starts afresh",
         choice.setting,
-        ", sees stages 2 and 3 too" if sight.head_stages else "",
+        ", sees stages 2 and 3 too" if chosen.head_stages else "",
         choice.loss,
     )
-    return HeadStart(head, sight.head_stages, float(loss))
+    return HeadStart(head, chosen.head_stages, float(loss))
 
 
 @torch.no_grad()

@@ -79,6 +79,24 @@ def open_initial(name: str, *, from_scratch: bool) -> Initial:
     return open_architecture(name) if from_scratch else open_pretrained(name)
 
 
+def as_in_run(initial: Initial, checkpoint: Path | None) -> Initial:
+    """Where a run begins that goes on from a checkpoint: its head sees what it saw there.
+
+    Args:
+        initial: where it began.
+        checkpoint: a folder; None: the run begins.
+
+    Raises:
+        WeightsError: the checkpoint's config.json makes no sense.
+    """
+    if checkpoint is None:
+        return initial
+    head_stages = read_folder_config(checkpoint / CONFIG_NAME).config.head_stages
+    if head_stages == initial.config.head_stages:
+        return initial
+    return replace(initial, config=replace(initial.config, head_stages=head_stages), labels=())
+
+
 def at_size(initial: Initial, size: int | None) -> Initial:
     """Where a run begins that looks at squares of another side in pixels; None: the same.
 

@@ -8,7 +8,13 @@ from typing import Any
 from hiera_cli.checkpoints.open import LoadedModel, open_model
 from hiera_cli.errors import Failure, NoInputError, UsageError
 from hiera_cli.files import output_errors
-from hiera_cli.heads.choose import Choice, Sight, choose_setting, choose_sight, held_out_scores
+from hiera_cli.heads.choose import (
+    Choice,
+    ChosenFeatures,
+    choose_features,
+    choose_setting,
+    held_out_scores,
+)
 from hiera_cli.heads.examples import Examples
 from hiera_cli.heads.heads import fit_head
 from hiera_cli.inference.precision import exactly
@@ -64,17 +70,17 @@ def fit(dataset: str | None, options: FitOptions, engine: EngineOptions) -> Iter
             num_failed += isinstance(record, Failure)
             yield record
     loaded = _backbone(options, engine)
-    sight = _choose(_join(source), source.table, loaded, options)
-    examples, choice = sight.examples, sight.choice
+    chosen = _choose(_join(source), source.table, loaded, options)
+    examples, choice = chosen.examples, chosen.choice
     findings = _judge(examples, choice, options)
-    _save(out, loaded, sight, findings, options)
+    _save(out, loaded, chosen, findings, options)
     val = None
     if source.val is not None:
         val = yield from _validate(source, options, engine, out)
     yield Fitted(
         folder=out,
         backbone=loaded.name,
-        head_stages=sight.head_stages,
+        head_stages=chosen.head_stages,
         classes=examples.classes,
         counts=tuple(map(int, examples.counts)),
         num_videos=len(examples),
@@ -86,12 +92,14 @@ def fit(dataset: str | None, options: FitOptions, engine: EngineOptions) -> Iter
     )
 
 
-def _choose(examples: Examples, table: Path, loaded: LoadedModel, options: FitOptions) -> Sight:
+def _choose(
+    examples: Examples, table: Path, loaded: LoadedModel, options: FitOptions
+) -> ChosenFeatures:
     """What the head sees of the features in the table, and with which setting it is fitted."""
     config = loaded.model.config
     if read_metadata(table)["layer"] == "stages":
-        return choose_sight(examples, options, last_dim=config.stage_dims[-1])
-    return Sight(config.head_stages, examples, choose_setting(examples, options))
+        return choose_features(examples, options, last_dim=config.stage_dims[-1])
+    return ChosenFeatures(config.head_stages, examples, choose_setting(examples, options))
 
 
 def _judge(examples: Examples, choice: Choice, options: FitOptions) -> Findings:
@@ -178,12 +186,12 @@ def _open(engine: EngineOptions) -> LoadedModel:
 def _save(
     out: Path,
     loaded: LoadedModel,
-    sight: Sight,
+    chosen: ChosenFeatures,
     findings: Findings,
     options: FitOptions,
 ) -> None:
     """Fit to all videos, and write the folder with what to expect of it."""
-    stages, examples, choice = sight.head_stages, sight.examples, sight.choice
+    stages, examples, choice = chosen.head_stages, chosen.examples, chosen.choice
     fitted = fit_head(
         examples, choice.setting, balanced=choice.balanced, multi_label=options.multi_label
     )
