@@ -81,8 +81,9 @@ def export(
         ranges = _views(calibrate, look, num_calibration_views, limits) if int8 else None
         record = export_model(loaded, variant, folder, views=views, calibration=ranges)
     if not talk.quiet:
-        found = out is None and variant.runs
-        console.say(_summary(record, backend=variant.name if found else None))
+        console.say(_summary(record))
+        if out is None and variant.runs:
+            console.say(f"use it with --backend {variant.name}")
     sys.stdout.write(f"{folder}\n")
     return 0
 
@@ -105,12 +106,11 @@ def spread(files: Sequence[InputPath], num_views: int) -> Sequence[InputPath]:
     return [files[index * len(files) // num] for index in range(num)]
 
 
-def _summary(record: "ExportRecord", *, backend: str | None) -> str:
-    """How it compares and, where that is possible, which backend finds it."""
-    use = f"\nuse it with --backend {backend}" if backend else ""
+def _summary(record: "ExportRecord") -> str:
+    """How it compares."""
     return (
         f"{record.model} as {record.variant}: outputs differ by {record.deviation:.1e} at most, "
         f"features' cosine {record.feature_cosine:.6f}, same top-1 on "
         f"{record.top1_agreement:.0%} of {record.num_clips} views; "
-        f"{record.seconds:.2f} s a view, PyTorch {record.eager_seconds:.2f} s{use}"
+        f"{record.seconds:.2f} s a view, PyTorch {record.eager_seconds:.2f} s"
     )
