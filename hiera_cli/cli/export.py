@@ -69,14 +69,13 @@ def export(
     if int8 and not calibrate:
         raise UsageError("int8 needs clips to calibrate on", hint="give --calibrate CLIPS")
     check_at_least(1, threads=threads)
-    decode = DecodeOptions(assume_fps=assume_fps)
     if threads is not None:
         torch.set_num_threads(threads)
     with console.waiting(f"exporting {model}", quiet=talk.quiet):
         loaded = open_model(model, weights=weights, offline=offline, cache_dir=cache_dir)
         folder = out or export_folder(loaded.weights_sha256, variant, cache_dir=cache_dir)
         look = loaded.preprocessing
-        limits = Limits.of(decode)
+        limits = Limits.of(DecodeOptions(assume_fps=assume_fps))
         views = _views(verify or calibrate, look, num_views, limits)
         ranges = _views(calibrate, look, num_calibration_views, limits) if int8 else None
         record = export_model(loaded, variant, folder, views=views, calibration=ranges)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from hiera_cli.checkpoints.preprocessing import Preprocessing
 from hiera_cli.errors import UsageError
@@ -11,11 +12,7 @@ from hiera_cli.model.hiera import Hiera
 from hiera_cli.training.checkpoint import RunFolder
 from hiera_cli.training.data.augmentation import Augmentation
 from hiera_cli.training.data.clips import ClipSource
-from hiera_cli.training.data.labelled import (
-    LabelledVideos,
-    read_labelled,
-    with_fewer_labels,
-)
+from hiera_cli.training.data.labelled import LabelledVideos, read_labelled, with_fewer_labels
 from hiera_cli.training.data.mixing import Mixing
 from hiera_cli.training.data.symmetries import Symmetries
 from hiera_cli.training.distributed import Process, gather_objects, joined_process
@@ -101,11 +98,8 @@ def _prepare(
     before = None if run.on_existing == "overwrite" else RunFolder(run.out).newest()
     initial = as_in_run(initial, before)
     model = build_classifier(initial, data, recipe, options, run).to(process.device)
-    start = None
-    if before is None and _wants_fitted_head(initial, data, options):
-        start = gather_objects(_head_start(model, data, options, run, source, pixels))[0]
-    if start is not None:
-        start.put_into(model)
+    wants_head = before is None and _wants_fitted_head(initial, data, options)
+    start = _head_start(model, data, options, run, source, pixels) if wants_head else None
     return make_run(
         objective,
         model,
@@ -117,15 +111,20 @@ def _prepare(
         options=run,
         process=process,
         config=model.config,
-        settings={
-            "data": options.data,
-            "model": options.model,
-            "classes": list(data.classes),
-            "recipe": kind,
-            "symmetries": list(options.symmetries or ()),
-        },
+        settings=_settings(data, options, kind),
         start_loss=None if start is None else start.loss,
     )
+
+
+def _settings(data: LabelledVideos, options: FinetuneOptions, kind: str) -> dict[str, Any]:
+    """What a run that is gone on with must have in common with itself."""
+    return {
+        "data": options.data,
+        "model": options.model,
+        "classes": list(data.classes),
+        "recipe": kind,
+        "symmetries": list(options.symmetries or ()),
+    }
 
 
 def _recipe(
@@ -181,9 +180,9 @@ def _head_start(
     source: ClipSource,
     preprocessing: Preprocessing,
 ) -> HeadStart | None:
-    """A fitted head; None where there is nothing that one could be fitted to."""
+    """Give the model a fitted head; None where there is nothing that one could be fitted to."""
     try:
-        return fit_start(
+        start = fit_start(
             model,
             data.training,
             source,
@@ -198,6 +197,9 @@ def _head_start(
             raise
         logger.info("the head starts afresh: %s", error.message)
         return None
+    first = gather_objects(start)[0]
+    first.put_into(model)
+    return first
 
 
 def _read(options: FinetuneOptions, initial: Initial, *, seed: int) -> LabelledVideos:
@@ -275,10 +277,7 @@ def build_classifier(
 
 def _mixing(recipe: FinetuneRecipe, num_classes: int) -> Mixing:
     return Mixing(
-        num_classes,
-        smoothing=recipe.label_smoothing,
-        mixup=recipe.mixup,
-        cutmix=recipe.cutmix,
+        num_classes, smoothing=recipe.label_smoothing, mixup=recipe.mixup, cutmix=recipe.cutmix
     )
 
 

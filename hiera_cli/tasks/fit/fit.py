@@ -71,8 +71,7 @@ def fit(dataset: str | None, options: FitOptions, engine: EngineOptions) -> Iter
             yield record
     loaded = _backbone(options, engine)
     chosen = _choose(_join(source), source.table, loaded, options)
-    examples, choice = chosen.examples, chosen.choice
-    findings = _judge(examples, choice, options)
+    findings = _judge(chosen.examples, chosen.choice, options)
     _save(out, loaded, chosen, findings, options)
     val = None
     if source.val is not None:
@@ -81,12 +80,12 @@ def fit(dataset: str | None, options: FitOptions, engine: EngineOptions) -> Iter
         folder=out,
         backbone=loaded.name,
         head_stages=chosen.head_stages,
-        classes=examples.classes,
-        counts=tuple(map(int, examples.counts)),
-        num_videos=len(examples),
+        classes=chosen.examples.classes,
+        counts=tuple(map(int, chosen.examples.counts)),
+        num_videos=len(chosen.examples),
         num_failed=num_failed,
         num_missing=source.understood.num_missing,
-        choice=choice,
+        choice=chosen.choice,
         findings=findings,
         val=val,
     )
