@@ -14,13 +14,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
 
 from hiera_cli.errors import MediaError
-
-if TYPE_CHECKING:
-    from hiera_cli.archives import Content
 
 SCHEMES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf", "http", "https", "memory")
 _URL = re.compile(rf"({'|'.join(SCHEMES)})://.", re.IGNORECASE)
@@ -28,6 +25,13 @@ _URL = re.compile(rf"({'|'.join(SCHEMES)})://.", re.IGNORECASE)
 LITTLE_BYTES = 2**16
 
 logger = logging.getLogger("hiera_cli")
+
+
+class Content(Protocol):
+    """The bytes of a file, wherever it lies, read from its start."""
+
+    def read(self, num_bytes: int, /) -> bytes:
+        """The next bytes, so many or fewer; none at the end."""
 
 
 def is_remote(path: str) -> bool:
@@ -107,7 +111,7 @@ def _names_in(folder: str) -> frozenset[tuple[str, bool]]:
 
 
 @contextmanager
-def open_url(url: str) -> Iterator["Content"]:
+def open_url(url: str) -> Iterator[Content]:
     """A remote file, to be read in pieces.
 
     Raises:

@@ -62,24 +62,13 @@ def floor_of(module: str) -> int:
     raise AssertionError(f"{module} is on no floor: add it to the architecture")
 
 
-def is_for_types_only(node: ast.AST) -> bool:
-    """Whether a node is `if TYPE_CHECKING:`; what it holds never runs."""
-    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-
-
 def imports_of(path: Path) -> set[str]:
-    """Everything that a file imports, inside functions too, package-relative where it is ours.
+    """Everything that a file imports, in functions and for types too, package-relative if ours.
 
     `from package import name` counts as `package.name` where that is a module, else as `package`.
     """
-    tree = ast.parse(path.read_text())
-    ignored = {
-        id(node) for block in ast.walk(tree) if is_for_types_only(block) for node in ast.walk(block)
-    }
     found = set()
-    for node in ast.walk(tree):
-        if id(node) in ignored:
-            continue
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

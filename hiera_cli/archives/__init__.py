@@ -13,11 +13,9 @@ from hiera_cli.archives.members import (
     split_archive,
     subfolders,
 )
-from hiera_cli.archives.packed import Content
 from hiera_cli.archives.parquet import MediaTable
 
 __all__ = [
-    "Content",
     "MediaTable",
     "in_reading_order",
     "media_table",

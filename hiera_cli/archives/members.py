@@ -20,10 +20,10 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TypeVar
 
-from hiera_cli.archives.packed import MAX_MEMBER_BYTES, Content, Tar, Zip
+from hiera_cli.archives.packed import MAX_MEMBER_BYTES, Tar, Zip
 from hiera_cli.archives.parquet import MediaTable
 from hiera_cli.errors import MediaError, UsageError
-from hiera_cli.remote import is_remote
+from hiera_cli.remote import Content, is_remote
 
 T = TypeVar("T")
 _PATTERN = re.compile(r"[*\[{]")

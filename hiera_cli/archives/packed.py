@@ -4,20 +4,12 @@ import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
 
 from hiera_cli.errors import MediaError
-from hiera_cli.remote import RemoteFile, is_remote, open_for_seeking
+from hiera_cli.remote import Content, RemoteFile, is_remote, open_for_seeking
 
 MAX_MEMBER_BYTES = 2**28  # of a picture; and of what is far smaller while it is packed
 MAX_RATIO = 20
-
-
-class Content(Protocol):
-    """A member, open for reading from its start."""
-
-    def read(self, num_bytes: int, /) -> bytes:
-        """The next bytes, so many or fewer; none at the end."""
 
 
 class Zip:

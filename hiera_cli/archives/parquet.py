@@ -17,9 +17,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from hiera_cli.archives.packed import MAX_MEMBER_BYTES, MAX_RATIO, Content
+from hiera_cli.archives.packed import MAX_MEMBER_BYTES, MAX_RATIO
 from hiera_cli.errors import MediaError
-from hiera_cli.remote import is_remote, open_for_seeking
+from hiera_cli.remote import Content, is_remote, open_for_seeking
 
 if TYPE_CHECKING:
     import pyarrow as pa

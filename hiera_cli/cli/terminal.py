@@ -11,12 +11,9 @@ import os
 import sys
 import threading
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any, Protocol
 
 from hiera_cli.cli.width import wrap
-
-if TYPE_CHECKING:
-    from hiera_cli.cli.bar import Bar
 
 DEFAULT_COLUMNS = 80
 _REDRAW_SECONDS = 0.2
@@ -27,11 +24,18 @@ _PLAIN = str.maketrans(
 )
 
 
+class Line(Protocol):
+    """What can stay on the terminal's last line."""
+
+    def text(self, width: int) -> str:
+        """The line, as text of at most `width` columns."""
+
+
 class Terminal:
     """What is on the terminal's last line: a bar, or the beginning of a line of text."""
 
     def __init__(self) -> None:
-        self.bar: Bar | None = None
+        self.bar: Line | None = None
         self.forget()
 
     def forget(self) -> None:
@@ -43,7 +47,7 @@ class Terminal:
         self._ended = threading.Event()
         self._ticker: threading.Thread | None = None
 
-    def open(self, bar: "Bar") -> None:
+    def open(self, bar: Line) -> None:
         """Show a bar from now on, in the place of one that is shown."""
         self.close()
         with self.lock:

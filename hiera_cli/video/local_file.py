@@ -16,9 +16,9 @@ from functools import partial
 from itertools import chain
 from typing import IO
 
-from hiera_cli.archives import Content, open_member, split_archive
+from hiera_cli.archives import open_member, split_archive
 from hiera_cli.errors import MediaError
-from hiera_cli.remote import RemoteFile, is_remote, open_url
+from hiera_cli.remote import Content, RemoteFile, is_remote, open_url
 from hiera_cli.video.holes import MIN_BYTES, Holes, fetch_index
 
 COPY_BYTES = 2**20
