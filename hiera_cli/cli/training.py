@@ -66,6 +66,8 @@ def follow(records: Iterable[Any], *, out: Path, quiet: bool, hint: str) -> int:
 
     process = this_process()
     speaks = process.is_main
+    if not speaks:
+        console.set_up_logging(quiet=True, verbose=False)
     bar: Bar | None = None
     failed = False
     best: Any = None

@@ -1,8 +1,10 @@
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from hiera_cli.cli import training
+from hiera_cli.cli import console, training
 from hiera_cli.errors import Failure
 from hiera_cli.training.records import (
     Epoch,
@@ -58,7 +60,19 @@ def test_skipped_files_change_the_exit_code(
     records = [RECORDS[0], SKIPPED]
     assert training.follow(records, out=run, quiet=True, hint="") == 3
     assert capsys.readouterr().err == "failed: bad.mp4: damaged (corrupt)\n"
+
+
+def test_of_several_processes_one_speaks(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def records() -> Iterator[Record]:
+        logging.getLogger("hiera_cli").info("the recipe")
+        yield from (RECORDS[0], SKIPPED)
+
     monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("RANK", "1")
-    assert training.follow(records, out=run, quiet=False, hint="go on") == 0
-    assert capsys.readouterr().err == ""
+    for rank, said in (("0", True), ("1", False)):
+        monkeypatch.setenv("RANK", rank)
+        console.set_up_logging(quiet=False, verbose=False)
+        assert training.follow(records(), out=run, quiet=False, hint="go on") == 0
+        text = capsys.readouterr().err
+        assert ("the recipe" in text, "bad.mp4" in text, "go on" in text) == (said, said, said)
