@@ -134,7 +134,8 @@ def _end_epoch(epoch: Any, out: Path, *, quiet: bool) -> None:
         line += "  best" if epoch.is_best else ""
     if epoch.trivial:
         answers = epoch.trivial
-        line += f"  (patch mean {answers.mean:.4f}, nearest visible patch {answers.copy:.4f})"
+        line += f"  (patch mean {answers.mean:.4f}, nearest visible patch {answers.copy:.4f}, "
+        line += f"mean picture {answers.picture:.4f})"
     console.say(f"{line}  {epoch.seconds:.1f} s")
 
 

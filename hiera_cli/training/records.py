@@ -104,16 +104,19 @@ class DetectionValidation:
 
 @dataclass(frozen=True, slots=True)
 class TrivialLosses:
-    """Losses of two answers, on the same patches as the network's.
+    """Losses of answers that need no learning, on the same patches as the network's.
 
     Attributes:
         mean: of every hidden patch's mean; 1, but for patches of one colour.
         copy: of the nearest visible patch, both normalised; 2 - 2 r where r is how strongly
             neighbours are correlated.
+        picture: of the mean of all patches at that place in the clips before; small where a camera
+            stands still. It begins anew with a run that goes on.
     """
 
     mean: float
     copy: float
+    picture: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,11 +47,12 @@ def test_a_run_is_told_on_stderr(run: Path, capsys: pytest.CaptureFixture[str]) 
 def test_pretraining_is_told_with_what_trivial_answers_lose(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trivial = TrivialLosses(0.998, 0.541)
+    trivial = TrivialLosses(0.998, 0.541, 0.875)
     records = [RECORDS[0], Epoch(1, 2, 0.75, None, is_best=True, seconds=2.0, trivial=trivial)]
     training.follow(records, out=run, quiet=False, hint="")
     said = capsys.readouterr().err
-    assert "loss 0.7500  (patch mean 0.9980, nearest visible patch 0.5410)  2.0 s" in said
+    answers = "(patch mean 0.9980, nearest visible patch 0.5410, mean picture 0.8750)"
+    assert f"loss 0.7500  {answers}  2.0 s" in said
 
 
 def test_skipped_files_change_the_exit_code(

@@ -18,7 +18,7 @@ from hiera_cli.model.config import HieraConfig
 from hiera_cli.model.mae import MaskedAutoencoder
 from hiera_cli.training.data.batches import TrainingBatch, at_once, normalised
 from hiera_cli.training.distributed import Process, sum_over_processes
-from hiera_cli.training.objectives.trivial import trivial_losses
+from hiera_cli.training.objectives.trivial import MeanPicture, trivial_losses
 from hiera_cli.training.records import TrivialLosses, Validation
 
 NUM_PREVIEWS = 4
@@ -55,7 +55,8 @@ class ReconstructionObjective:
         self._times = units[0] if tubes and config.is_video else 1
         self._num_places = math.prod(units) // self._times
         self._num_visible = max(1, int(self._num_places * (1 - mask_ratio)))
-        self._trivial = torch.zeros(3, device=process.device)  # sums: mean, copy, clips
+        self._picture = MeanPicture()
+        self._trivial = torch.zeros(4, device=process.device)  # sums: mean, copy, picture, clips
         self._previews = previews
         self._shown: TrainingBatch | None = None
 
@@ -85,15 +86,15 @@ class ReconstructionObjective:
         visible = at_once(self.visible(batch.seeds), pixels.device)
         loss: Tensor = forward(pixels, visible=visible)[0]
         model = cast(MaskedAutoencoder, getattr(forward, "module", forward))
-        found = trivial_losses(model, pixels, visible)
+        found = trivial_losses(model, pixels, visible, self._picture)
         self._trivial += torch.cat([found, torch.ones_like(found[:1])]) * len(batch)
         return loss
 
     def trivial(self) -> TrivialLosses | None:
         """What trivial answers lost since the last call, over all processes."""
-        mean, copy, num_clips = sum_over_processes(self._trivial.clone()).tolist()
+        *sums, num_clips = sum_over_processes(self._trivial.clone()).tolist()
         self._trivial.zero_()
-        return TrivialLosses(mean / num_clips, copy / num_clips) if num_clips else None
+        return TrivialLosses(*(total / num_clips for total in sums)) if num_clips else None
 
     def visible_tokens(self, num_clips: int) -> int:
         """First-stage tokens of that many clips that the encoder works on."""
