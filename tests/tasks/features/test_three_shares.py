@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -25,4 +26,7 @@ def test_three_shares_of_real_footage(tmp_path: Path) -> None:
     subprocess.run([*HIERA, "merge", str(tmp_path / "parts"), "-o", merged], check=True)
     one, other = pq.read_table(tmp_path / "one.parquet"), pq.read_table(merged)
     assert one.num_rows > 45
-    assert one.equals(other)
+    assert one.drop_columns("feature").equals(other.drop_columns("feature"))
+    # on some CPUs (AMX) several threads round a view by its place in the batch: by 7e-7 of 3
+    vectors = [np.stack(table["feature"].to_numpy()) for table in (one, other)]
+    np.testing.assert_allclose(*vectors, rtol=0, atol=5e-6)
